@@ -16,4 +16,5 @@ export const systemPackages = Object.freeze({
   tini: "first process of the lab's namespaces",
   mmdebstrap: "builds the lab's guest image from Debian's packages",
   e2fsprogs: "makes its file system without mounting",
+  cpio: "reads the lab's initramfs back in the tests",
 });

@@ -44,7 +44,7 @@ export const errorCatalogue = {
     exit: ExitCode.failed,
   },
   "api/unreachable": {
-    next: "Start it with `casemate up`, or name another with --server.",
+    next: "Start it with `casemate up`, or ask libvirt itself with --connect URI.",
     status: 503,
     exit: ExitCode.failed,
   },
@@ -170,6 +170,16 @@ export const errorCatalogue = {
   },
   "kernel/damaged": {
     next: "The guest's kernel structures contradict themselves: treat the guest as suspicious and look again.",
+    status: 422,
+    exit: ExitCode.inconclusive,
+  },
+  "inspect/not-found": {
+    next: "See with `casemate inspect VM processes` or `mounts` what the guest has.",
+    status: 404,
+    exit: ExitCode.failed,
+  },
+  "inspect/not-in-memory": {
+    next: "The guest's memory does not hold it now: look again later, or read it from the guest's disk.",
     status: 422,
     exit: ExitCode.inconclusive,
   },

@@ -1,0 +1,63 @@
+import type { Milliseconds } from "@casemate/core";
+import type { ViewTable } from "./view-table.ts";
+
+/** The states of a VM, in libvirt's words (virDomainState, libvirt-domain.h). */
+export const vmStates = [
+  "nostate",
+  "running",
+  "blocked",
+  "paused",
+  "shutdown",
+  "shutoff",
+  "crashed",
+  "pmsuspended",
+] as const;
+export type VmState = (typeof vmStates)[number];
+
+/** A VM as its hypervisor tells it now. */
+export interface AgentVm {
+  readonly uuid: string;
+  readonly name: string;
+  readonly state: VmState;
+  readonly vcpus: number;
+  readonly memoryBytes: number;
+}
+
+/** Something that happened at the host: to a VM, or to the connection to libvirt. */
+export interface HostEvent {
+  readonly at: Date;
+  readonly type: "vm" | "connection";
+  /** `started`, `stopped`, … as libvirt says; `connected` or `lost` of a connection. */
+  readonly what: string;
+  readonly vm?: { readonly uuid: string; readonly name: string };
+  readonly detail?: string;
+}
+
+/** Whether libvirt answers, and if not why. */
+export interface HostStatus {
+  readonly connected: boolean;
+  readonly detail: string;
+}
+
+/** One hypervisor host, as the control plane uses it: sees VMs and looks into them, changes nothing. */
+export interface HostAgent extends AsyncDisposable {
+  readonly id: string;
+  readonly name: string;
+  readonly uri: string;
+  status(): HostStatus;
+  /** Throws `libvirt/unreachable`. */
+  listVms(signal?: AbortSignal): Promise<readonly AgentVm[]>;
+  /**
+   * The view `view` of the VM with `uuid`, read off this thread by a process without rights.
+   *
+   * Throws `vm/unknown`, `vm/not-running`, `vm/gone`, `memory/*`, `kernel/*`, `inspect/budget`, `inspect/crashed`.
+   */
+  inspect(
+    uuid: string,
+    view: string,
+    budget: Milliseconds,
+    signal?: AbortSignal,
+  ): Promise<ViewTable>;
+  /** Calls `listener` for each event from now on; disposing ends it. */
+  subscribe(listener: (event: HostEvent) => void): Disposable;
+}

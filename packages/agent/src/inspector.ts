@@ -1,0 +1,131 @@
+import { closeSync } from "node:fs";
+import { CasemateError, type Milliseconds, toCasemateError } from "@casemate/core";
+import { type OpenGuestMemory, sendFds } from "@casemate/host";
+import type { InspectorAnswer, InspectorRequest, ViewReading } from "./inspector/messages.ts";
+import { type InspectorProcess, startInspectorProcess } from "./inspector-process.ts";
+
+/** What one inspector may use beyond the time a look is given. */
+const limits = {
+  /** Finding the kernel of a guest seen for the first time, in milliseconds. */
+  attachMs: 20_000,
+  /** What the inspector gets to notice by itself that its budget is used up. */
+  graceMs: 1_000,
+};
+
+/** A guest to look into: `key` names one run of it, `open` opens its memory when it is needed. */
+export interface InspectedGuest {
+  readonly key: string;
+  open(): Promise<OpenGuestMemory>;
+}
+
+/**
+ * One process without rights that reads the memory of all guests of this host, one look at a time.
+ *
+ * It is started when first needed and again after it died; a guest can cost only its own look.
+ */
+export class Inspector implements AsyncDisposable {
+  #child: InspectorProcess | undefined;
+  #turn: Promise<unknown> = Promise.resolve();
+  #disposed = false;
+
+  /** The process id, while one runs. */
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** The items of `view`. Throws `inspect/budget`, `inspect/crashed`, and what reading the guest throws. */
+  look(
+    guest: InspectedGuest,
+    view: string,
+    budget: Milliseconds,
+    signal?: AbortSignal,
+  ): Promise<ViewReading> {
+    return this.#inTurn(async () => {
+      signal?.throwIfAborted();
+      const child = this.#running();
+      const known = child.attached.has(guest.key);
+      if (!known) await this.#attach(child, guest);
+      try {
+        return await this.#read(child, guest, view, budget);
+      } catch (thrown) {
+        // A guest that booted anew has its kernel elsewhere: what was known of it only seems damaged.
+        if (!known || toCasemateError(thrown).code !== "kernel/damaged") throw thrown;
+        await this.#detach(child, guest.key);
+        await this.#attach(child, guest);
+        return await this.#read(child, guest, view, budget);
+      }
+    });
+  }
+
+  /** Lets go of the guest's memory, if it was attached. */
+  forget(key: string): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#child?.attached.has(key)) await this.#detach(this.#child, key);
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed = true;
+    await this.#child?.[Symbol.asyncDispose]();
+    await this.#turn;
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(work);
+    this.#turn = result.catch(() => {}); // whoever asked hears of it; the next one starts anew
+    return result;
+  }
+
+  #running(): InspectorProcess {
+    if (this.#disposed) throw new CasemateError("cancelled", "Cannot look: Casemate is stopping.");
+    if (this.#child === undefined || this.#child.hasEnded) this.#child = startInspectorProcess();
+    return this.#child;
+  }
+
+  async #attach(child: InspectorProcess, guest: InspectedGuest): Promise<void> {
+    const { description, fds } = await guest.open();
+    try {
+      if (child.hasEnded) {
+        throw new CasemateError("inspect/crashed", "Cannot look: the inspector ended.");
+      }
+      sendFds(child.memorySocket, JSON.stringify(description), fds);
+    } finally {
+      for (const fd of fds) closeSync(fd); // the inspector has its own copies
+    }
+    await this.#ask(child, { ask: "attach", guest: guest.key }, limits.attachMs);
+    child.attached.add(guest.key);
+  }
+
+  async #detach(child: InspectorProcess, key: string): Promise<void> {
+    child.attached.delete(key);
+    await this.#ask(child, { ask: "detach", guest: key }, limits.graceMs);
+  }
+
+  async #read(
+    child: InspectorProcess,
+    { key }: InspectedGuest,
+    view: string,
+    budget: Milliseconds,
+  ): Promise<ViewReading> {
+    const request = { ask: "view", guest: key, view, budgetMs: budget } as const;
+    const answer = await this.#ask(child, request, budget + limits.graceMs);
+    if ("items" in answer) return answer;
+    throw new CasemateError(
+      "inspect/crashed",
+      "Cannot take the inspector's answer: it is no table, expected one.",
+    );
+  }
+
+  async #ask(
+    child: InspectorProcess,
+    request: InspectorRequest,
+    limitMs: number,
+  ): Promise<InspectorAnswer> {
+    const answer = await child.ask(request, limitMs).catch(async (thrown: unknown) => {
+      await child[Symbol.asyncDispose](); // what does not answer as it should is not asked again
+      throw thrown;
+    });
+    if ("error" in answer) throw new CasemateError(answer.error.code, answer.error.message);
+    return answer;
+  }
+}

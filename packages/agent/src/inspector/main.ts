@@ -1,0 +1,51 @@
+/**
+ * The inspector: reads guests' memory for the agent, without a right of its own but the descriptors
+ * it is handed. Requests come as frames on stdin, answers go as frames to stdout, in order; memory
+ * comes over the local socket on descriptor 3. Its only argument is the agent's process id.
+ */
+
+import { toCasemateError } from "@casemate/core";
+import { type GuestMemoryDescription, memoryFrom, receiveFds } from "@casemate/host";
+import { dieWithParent } from "./die-with-parent.ts";
+import { dropPrivileges } from "./drop-privileges.ts";
+import { encodeFrame, walkFrames } from "./frames.ts";
+import { Guest } from "./guest.ts";
+import type { InspectorAnswer, InspectorRequest } from "./messages.ts";
+
+const memorySocket = 3;
+const memoryTimeoutMs = 1_000;
+
+const guests = new Map<string, Guest>();
+
+async function answer(request: InspectorRequest): Promise<InspectorAnswer> {
+  switch (request.ask) {
+    case "attach": {
+      const { text, fds } = receiveFds(memorySocket, memoryTimeoutMs);
+      const description = JSON.parse(text) as GuestMemoryDescription; // the agent is trusted, and wrote it
+      guests.set(request.guest, await Guest.open(memoryFrom(description, fds)));
+      return { done: true };
+    }
+    case "view": {
+      const guest = guests.get(request.guest);
+      if (guest === undefined) throw new Error("Asked for a guest that was never attached.");
+      return guest.read(request.view, request.budgetMs);
+    }
+    case "detach": {
+      await guests.get(request.guest)?.[Symbol.asyncDispose]();
+      guests.delete(request.guest);
+      return { done: true };
+    }
+  }
+}
+
+dropPrivileges();
+dieWithParent(Number(process.argv[2]));
+
+for await (const frame of walkFrames(process.stdin)) {
+  const request = frame as InspectorRequest; // the agent is trusted, and wrote it
+  const answered = await answer(request).catch((thrown: unknown) => {
+    const { code, message } = toCasemateError(thrown);
+    return { error: { code, message } };
+  });
+  process.stdout.write(encodeFrame(answered));
+}

@@ -1,0 +1,94 @@
+import { CasemateError, type ErrorCode, errorCatalogue } from "@casemate/core";
+import type { Consistency } from "@casemate/inspect";
+import type { ViewItem, ViewTable, ViewValue } from "../view-table.ts";
+
+/** What the agent asks its inspector. The memory of a guest to attach comes over the other socket just before. */
+export type InspectorRequest =
+  | { readonly ask: "attach"; readonly guest: string }
+  | {
+      readonly ask: "view";
+      readonly guest: string;
+      readonly view: string;
+      readonly budgetMs: number;
+    }
+  | { readonly ask: "detach"; readonly guest: string };
+
+/** What a look at a view brought. */
+export type ViewReading = Pick<ViewTable, "items" | "consistency" | "elapsedMs">;
+
+/** What the inspector answers, in the order it was asked. */
+export type InspectorAnswer =
+  | { readonly done: true }
+  | ViewReading
+  | { readonly error: { readonly code: ErrorCode; readonly message: string } };
+
+const limits = { items: 1_000_000, keys: 64, text: 64 * 1024, depth: 4, message: 1_000 };
+
+/** Codes an inspector may end with; any other from it is not to be believed. */
+const codes: ReadonlySet<string> = new Set(
+  Object.keys(errorCatalogue).filter((code) => /^(vm|memory|kernel|inspect)\/|^usage$/.test(code)),
+);
+
+/**
+ * The answer as a checked value.
+ *
+ * HOSTILE: the inspector may be in a guest's hands. Throws `inspect/crashed` for what does not fit.
+ */
+export function parseAnswer(value: unknown): InspectorAnswer {
+  if (!isRecord(value)) throw unfit("no object");
+  if (value["done"] === true) return { done: true };
+  const { error, items, elapsedMs, consistency } = value;
+  if (isRecord(error)) return { error: parseError(error) };
+  if (!Array.isArray(items) || items.length > limits.items) throw unfit("no list of items");
+  if (typeof elapsedMs !== "number" || !(elapsedMs >= 0)) throw unfit("no time");
+  if (!isConsistency(consistency)) throw unfit("no word on consistency");
+  return { items: items.map(parseItem), elapsedMs, consistency };
+}
+
+function isConsistency(value: unknown): value is Consistency {
+  return value === "consistent" || value === "retried" || value === "torn";
+}
+
+function parseError(error: Record<string, unknown>): { code: ErrorCode; message: string } {
+  const { code, message } = error;
+  if (typeof code !== "string" || typeof message !== "string") throw unfit("half an error");
+  return {
+    code: isErrorCode(code) ? code : "inspect/crashed",
+    message: message.slice(0, limits.message),
+  };
+}
+
+function isErrorCode(code: string): code is ErrorCode {
+  return codes.has(code);
+}
+
+function parseItem(item: unknown): ViewItem {
+  if (!isRecord(item)) throw unfit("an item that is no object");
+  const entries = Object.entries(item);
+  if (entries.length > limits.keys) throw unfit("an item of too many fields");
+  return Object.fromEntries(entries.map(([key, value]) => [key, parseValue(value, 0)]));
+}
+
+function parseValue(value: unknown, depth: number): ViewValue {
+  if (value === null || typeof value === "boolean" || typeof value === "number") return value;
+  if (typeof value === "string") {
+    if (value.length > limits.text) throw unfit("a text that is too long");
+    return value;
+  }
+  if (depth >= limits.depth) throw unfit("values nested too deep");
+  if (Array.isArray(value)) return value.map((inner) => parseValue(inner, depth + 1));
+  if (!isRecord(value)) throw unfit("a value of no known kind");
+  const entries = Object.entries(value).map(([key, inner]) => [key, parseValue(inner, depth + 1)]);
+  return Object.fromEntries(entries);
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function unfit(seen: string): CasemateError {
+  return new CasemateError(
+    "inspect/crashed",
+    `Cannot take the inspector's answer: ${seen}, expected a table or an error.`,
+  );
+}

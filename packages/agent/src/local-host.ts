@@ -1,0 +1,185 @@
+import { createHash } from "node:crypto";
+import { CasemateError, type Milliseconds } from "@casemate/core";
+import {
+  type Domain,
+  findQemuProcess,
+  LibvirtHost,
+  type LibvirtHostEvent,
+  openGuestMemory,
+} from "@casemate/host";
+import type { AgentVm, HostAgent, HostEvent, HostStatus } from "./host-agent.ts";
+import { inspectableView } from "./inspectable-view.ts";
+import { type InspectedGuest, Inspector } from "./inspector.ts";
+import type { ViewTable } from "./view-table.ts";
+
+export interface HostOptions {
+  /** The libvirt to attach to, on this machine: `qemu:///system`. */
+  readonly uri: string;
+  /** What the host's history goes by, where the URI is another each time. */
+  readonly place?: string;
+}
+
+/**
+ * Attaches to a libvirt on this machine and stays attached through its restarts.
+ *
+ * Throws `libvirt/missing`, `libvirt/unreachable`, `libvirt/not-permitted` when the first attempt fails.
+ */
+export async function attachHost(
+  { uri, place = uri }: HostOptions,
+  signal?: AbortSignal,
+): Promise<HostAgent> {
+  const host = new LibvirtHost(uri);
+  await host.start(signal);
+  const { state } = host;
+  if (state.kind === "connected") return new LocalHost(host, state.info.hostname, place);
+  await host[Symbol.asyncDispose]();
+  if (state.kind === "disconnected") throw state.cause;
+  throw new CasemateError("cancelled", `Cannot attach to ${uri}: it was cancelled.`);
+}
+
+class LocalHost implements HostAgent {
+  readonly id: string;
+  readonly name: string;
+  readonly uri: string;
+  readonly #host: LibvirtHost;
+  readonly #inspector = new Inspector();
+  readonly #listeners = new Set<(event: HostEvent) => void>();
+  readonly #watching: Promise<void>;
+  /** The run of each VM whose memory the inspector holds, by UUID. */
+  readonly #held = new Map<string, string>();
+
+  constructor(host: LibvirtHost, name: string, place: string) {
+    this.#host = host;
+    this.name = name;
+    this.uri = host.uri;
+    this.id = createHash("sha256").update(`${name}\0${place}`).digest("hex").slice(0, 16);
+    this.#watching = this.#watch();
+  }
+
+  status(): HostStatus {
+    const { state } = this.#host;
+    if (state.kind === "connected") return { connected: true, detail: "" };
+    const detail =
+      state.kind === "disconnected" ? state.cause.message : `The host is ${state.kind}.`;
+    return { connected: false, detail };
+  }
+
+  async listVms(signal?: AbortSignal): Promise<readonly AgentVm[]> {
+    const domains = await this.#host.withConnection((connection) => connection.listDomains(signal));
+    return domains.map(asVm).toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  async inspect(
+    uuid: string,
+    viewName: string,
+    budget: Milliseconds,
+    signal?: AbortSignal,
+  ): Promise<ViewTable> {
+    const view = inspectableView(viewName);
+    const domain = await this.#host.withConnection((connection) =>
+      connection.findDomain(uuid, signal),
+    );
+    if (domain.id === undefined) {
+      throw new CasemateError(
+        "vm/not-running",
+        `Cannot look into ${domain.name}: it is ${domain.state}, expected it to run.`,
+      );
+    }
+    this.#verifyLocal(domain.name);
+    const takenAt = new Date();
+    const guest = this.#guestOf(domain);
+    await this.#hold(uuid, guest.key);
+    const reading = await this.#inspector.look(guest, view.id, budget, signal);
+    return { view, subject: domain.name, takenAt, ...reading };
+  }
+
+  subscribe(listener: (event: HostEvent) => void): Disposable {
+    this.#listeners.add(listener);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#inspector[Symbol.asyncDispose]();
+    await this.#host[Symbol.asyncDispose]();
+    await this.#watching;
+  }
+
+  /** Memory is read by its process, so the VM must be a QEMU's on this machine. */
+  #verifyLocal(name: string): void {
+    const { state } = this.#host;
+    if (state.kind !== "connected") return; // it just was: what follows says what happened
+    const remote = /^[a-z0-9+]+:\/\/[^/]/i.test(state.info.uri);
+    if (!remote && state.info.hypervisor === "QEMU") return;
+    const where = remote ? "on another machine" : `a VM of ${state.info.hypervisor}`;
+    throw new CasemateError(
+      "memory/unsupported",
+      `Cannot look into ${name}: it is ${where}, expected a VM of QEMU on this one.`,
+      { next: "Run Casemate on the machine that runs the VM." },
+    );
+  }
+
+  #guestOf({ uuid, id, name }: Domain): InspectedGuest {
+    const pid = findQemuProcess(uuid);
+    return {
+      key: `${uuid}/${id}/${pid}`,
+      open: () =>
+        openGuestMemory({
+          pid,
+          description: name,
+          monitor: {
+            hmp: (line) => this.#host.withConnection((connection) => connection.hmp(uuid, line)),
+            qmp: (command) =>
+              this.#host.withConnection((connection) => connection.qmp(uuid, command)),
+          },
+        }),
+    };
+  }
+
+  async #hold(uuid: string, key: string): Promise<void> {
+    if (this.#held.get(uuid) !== key) await this.#letGo(uuid);
+    this.#held.set(uuid, key);
+  }
+
+  /** As long as the inspector maps a guest's RAM the host cannot have it back. */
+  async #letGo(uuid: string): Promise<void> {
+    const key = this.#held.get(uuid);
+    this.#held.delete(uuid);
+    if (key !== undefined) await this.#inspector.forget(key);
+  }
+
+  async #watch(): Promise<void> {
+    for await (const event of this.#host.events()) {
+      const told = asHostEvent(event);
+      if (told !== undefined) for (const listener of this.#listeners) listener(told);
+      // A guest that stopped or booted anew is another guest: its kernel lies elsewhere.
+      if ((event.kind === "lifecycle" && event.event === "stopped") || event.kind === "reboot") {
+        // Not awaited: events do not wait for looks. What fails here shows in the next look.
+        this.#letGo(event.uuid).catch(() => {});
+      }
+    }
+  }
+}
+
+function asVm({ uuid, name, state, vcpus, memory }: Domain): AgentVm {
+  return { uuid, name, state, vcpus, memoryBytes: memory };
+}
+
+function asHostEvent(event: LibvirtHostEvent): HostEvent | undefined {
+  const at = new Date();
+  switch (event.kind) {
+    case "connected":
+      return { at, type: "connection", what: "connected" };
+    case "disconnected":
+      return { at, type: "connection", what: "lost", detail: event.cause.message };
+    case "inventory":
+      return undefined;
+    case "lifecycle": {
+      const { uuid, name, event: what, detail } = event;
+      return { at, type: "vm", what, vm: { uuid, name }, detail };
+    }
+    default: {
+      const { uuid, name, kind } = event;
+      return { at, type: "vm", what: kind, vm: { uuid, name } };
+    }
+  }
+}

@@ -1,0 +1,92 @@
+import { request } from "node:https";
+import type { ClientFile } from "@casemate/control";
+import { CasemateError, type ErrorCode, errorCatalogue, MiB } from "@casemate/core";
+
+/** The API of a running control plane. */
+export interface ControlClient {
+  /** The document at `path`. Throws `api/unreachable` and whatever error the API answers. */
+  get(path: string, signal?: AbortSignal): Promise<Readonly<Record<string, unknown>>>;
+}
+
+const limits = { timeoutMs: 90_000, answerBytes: 256 * MiB };
+
+/** The client for what a client file names; it trusts that file's certificate and no other. */
+export function controlClient(file: ClientFile): ControlClient {
+  return {
+    async get(path, signal) {
+      const { status, text } = await fetchText(file, path, signal);
+      const document = parseDocument(text, path);
+      if (status < 400) return document;
+      throw asError(document, path);
+    },
+  };
+}
+
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+}
+
+function fetchText(file: ClientFile, path: string, signal?: AbortSignal): Promise<Answer> {
+  const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+  const sent = request(new URL(path, file.url), {
+    ca: file.certificate,
+    headers: { authorization: `Bearer ${file.token}`, accept: "application/json" },
+    timeout: limits.timeoutMs,
+    agent: false,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  sent.on("timeout", () => sent.destroy(new Error(`no answer within ${limits.timeoutMs} ms`)));
+  sent.on("error", (cause) => reject(unreachable(file, cause)));
+  sent.on("response", (response) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    response.on("data", (chunk: Buffer) => {
+      chunks.push(chunk);
+      length += chunk.length;
+      if (length > limits.answerBytes) sent.destroy(new Error("its answer has no end"));
+    });
+    response.on("error", (cause) => reject(unreachable(file, cause)));
+    response.on("end", () => {
+      resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString("utf8") });
+    });
+  });
+  sent.end();
+  return promise;
+}
+
+function parseDocument(text: string, path: string): Readonly<Record<string, unknown>> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    value = undefined; // refused below
+  }
+  if (typeof value === "object" && value !== null) return { ...value };
+  throw new CasemateError(
+    "api/unreachable",
+    `Cannot read what the control plane answers to ${path}: it is no JSON document.`,
+    { next: "Check that it is Casemate that listens there, of the same version." },
+  );
+}
+
+function asError(document: Readonly<Record<string, unknown>>, path: string): CasemateError {
+  const { code, message, next } = document;
+  if (typeof code === "string" && isErrorCode(code) && typeof message === "string") {
+    return new CasemateError(code, message, typeof next === "string" ? { next } : {});
+  }
+  return new CasemateError("api/unreachable", `Cannot read the control plane's error at ${path}.`);
+}
+
+function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(errorCatalogue, code);
+}
+
+function unreachable(file: ClientFile, cause: Error): CasemateError {
+  const seen = "code" in cause ? String(cause.code) : cause.message;
+  return new CasemateError(
+    "api/unreachable",
+    `Cannot reach the control plane at ${file.url}: ${seen}, expected a running Casemate.`,
+    { cause },
+  );
+}

@@ -1,0 +1,66 @@
+import { formatBytes } from "@casemate/core";
+import type { Command } from "commander";
+import { findVm, type ListedVm, openVmSource } from "../client/vm-source.ts";
+import type { Context } from "../context.ts";
+
+interface SourceOptions {
+  readonly connect?: string;
+  readonly data?: string;
+}
+
+export function configureVm(command: Command, context: Context): void {
+  const { output, environment } = context;
+
+  withSource(command.command("list").description("every VM and what it is doing")).action(
+    async (options: SourceOptions) => {
+      await using source = await openVmSource(environment, options);
+      const vms = await source.listVms();
+      if (output.json) output.document("VmList", { items: vms });
+      else printVms(context, vms);
+    },
+  );
+
+  withSource(command.command("show <vm>").description("one VM, by name or UUID")).action(
+    async (nameOrUuid: string, options: SourceOptions) => {
+      await using source = await openVmSource(environment, options);
+      const vm = await findVm(source, nameOrUuid);
+      if (output.json) output.document("Vm", vm);
+      else output.table([{ title: "FIELD" }, { title: "VALUE" }], describe(vm));
+    },
+  );
+  command.action(() => command.outputHelp());
+}
+
+/** The VMs as a table for people. */
+export function printVms({ output }: Context, vms: readonly ListedVm[]): void {
+  output.table(
+    [
+      { title: "NAME" },
+      { title: "STATE" },
+      { title: "CPUS", align: "right" },
+      { title: "MEMORY", align: "right" },
+      { title: "UUID" },
+    ],
+    vms.map(({ name, state, vcpus, memoryBytes, uuid }) => [
+      name,
+      state,
+      String(vcpus),
+      formatBytes(memoryBytes),
+      uuid,
+    ]),
+  );
+}
+
+function describe(vm: ListedVm): string[][] {
+  return Object.entries(vm).map(([key, value]) => [
+    key,
+    key === "memoryBytes" ? `${value} (${formatBytes(Number(value))})` : String(value),
+  ]);
+}
+
+function withSource(command: Command): Command {
+  return command
+    .option("--connect <uri>", "ask this libvirt itself, without a control plane")
+    .option("--data <dir>", "the data directory of the control plane to ask")
+    .option("--json", "print JSON");
+}

@@ -1,0 +1,1 @@
+export { type CommandEntry, commands } from "./commands.ts";

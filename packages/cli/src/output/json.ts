@@ -1,0 +1,27 @@
+/** The version every JSON document of Casemate carries. */
+const apiVersion = "casemate/v1";
+
+/**
+ * A document of `kind` as JSON text, its last line ended.
+ *
+ * HOSTILE: values may hold what steers a terminal; JSON's own escapes stand in its place.
+ */
+export function renderJson(kind: string, fields: object): string {
+  const text = JSON.stringify({ apiVersion, kind, ...fields }, keepNumbers, 2);
+  return `${text.replaceAll(steering, escapeUnit)}\n`;
+}
+
+/** What JSON.stringify lets through though a terminal acts on it; line ends are JSON's own. */
+const steering = /[^\P{C}\n]|[\p{Zl}\p{Zp}]/gu;
+
+function escapeUnit(character: string): string {
+  return Array.from(
+    { length: character.length },
+    (_, i) => `\\u${character.charCodeAt(i).toString(16).padStart(4, "0")}`,
+  ).join("");
+}
+
+/** 64-bit numbers that a double cannot hold are text, as everywhere in Casemate's JSON. */
+function keepNumbers(_key: string, value: unknown): unknown {
+  return typeof value === "bigint" ? value.toString() : value;
+}

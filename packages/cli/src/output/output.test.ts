@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { renderJson } from "./json.ts";
+import { styleFor } from "./style.ts";
+import { renderTable } from "./table.ts";
+
+const steering = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u;
+const anyText = fc.oneof(fc.string({ unit: "binary" }), fc.string({ unit: "grapheme" }));
+
+test("renderTable: whatever cells hold, nothing that steers a terminal comes out", () => {
+  fc.assert(
+    fc.property(fc.array(fc.tuple(anyText, anyText)), (rows) => {
+      const text = renderTable(
+        [{ title: "A" }, { title: "B", align: "right" }],
+        rows,
+        styleFor(false),
+      );
+      assert.equal(text.split("\n").length, rows.length + 2);
+      assert.doesNotMatch(text.replaceAll("\n", ""), steering);
+    }),
+  );
+});
+
+test("renderTable: columns line up behind wide and combining characters", () => {
+  const rows = [
+    ["日本", "1"],
+    ["e\u0301", "22"],
+    ["\u001b[31m", "3"],
+  ];
+  assert.equal(
+    renderTable([{ title: "NAME" }, { title: "N", align: "right" }], rows, styleFor(false)),
+    ["NAME         N", "日本         1", "e\u0301           22", "\\u{1b}[31m   3", ""].join("\n"),
+  );
+});
+
+test("renderJson: keeps every value, and nothing that steers a terminal comes out", () => {
+  fc.assert(
+    fc.property(fc.jsonValue(), anyText, (value, text) => {
+      const json = renderJson("Test", { value, text });
+      assert.deepEqual(JSON.parse(json).text, text);
+      assert.deepEqual(JSON.parse(json).value, JSON.parse(JSON.stringify(value)));
+      assert.doesNotMatch(json.replaceAll("\n", ""), steering);
+    }),
+  );
+});

@@ -1,0 +1,29 @@
+import { renderJson } from "./json.ts";
+import { type Style, styleFor } from "./style.ts";
+import { renderTable, type TableColumn } from "./table.ts";
+
+/** Where a command's answers go: stdout, for people or as JSON. */
+export interface Output {
+  readonly json: boolean;
+  readonly style: Style;
+  /** Text that Casemate wrote itself; whatever came from elsewhere must be printable already. */
+  text(text: string): void;
+  table(columns: readonly TableColumn[], rows: readonly (readonly string[])[]): void;
+  document(kind: string, fields: object): void;
+}
+
+/** Output to `stream`, in colour if it is a terminal that shows it. */
+export function outputTo(
+  stream: NodeJS.WriteStream,
+  options: { readonly json: boolean; readonly noColour: boolean; readonly terminal: string },
+): Output {
+  const colour = stream.isTTY === true && !options.noColour && options.terminal !== "dumb";
+  const style = styleFor(colour);
+  return {
+    json: options.json,
+    style,
+    text: (text) => void stream.write(text),
+    table: (columns, rows) => void stream.write(renderTable(columns, rows, style)),
+    document: (kind, fields) => void stream.write(renderJson(kind, fields)),
+  };
+}

@@ -1,0 +1,23 @@
+import { type TSchema, Type } from "typebox";
+
+/** The version every JSON document of Casemate carries. */
+export const apiVersion = "casemate/v1" as const; // a literal, not a string, wherever it goes
+
+/** A JSON document of `kind`: what the API answers and what `--json` prints. */
+export function documentOf<Kind extends string, Fields extends Record<string, TSchema>>(
+  kind: Kind,
+  fields: Fields,
+) {
+  return Type.Object(
+    { apiVersion: Type.Literal(apiVersion), kind: Type.Literal(kind), ...fields },
+    { additionalProperties: false, title: kind },
+  );
+}
+
+/** A value of such a document. */
+export function asDocument<Kind extends string, Fields extends object>(
+  kind: Kind,
+  fields: Fields,
+): Fields & { apiVersion: typeof apiVersion; kind: Kind } {
+  return { apiVersion, kind, ...fields };
+}

@@ -1,0 +1,17 @@
+import { type Static, Type } from "typebox";
+import { documentOf } from "./document.ts";
+
+/** Something that happened at a host: one server-sent event each. */
+export const Event = documentOf("Event", {
+  at: Type.String({ format: "date-time" }),
+  hostId: Type.String(),
+  type: Type.Union([Type.Literal("vm"), Type.Literal("connection")]),
+  what: Type.String({
+    description: "libvirt's word: started, stopped, paused; or connected, lost.",
+  }),
+  vm: Type.Optional(
+    Type.Object({ uuid: Type.String(), name: Type.String() }, { additionalProperties: false }),
+  ),
+  detail: Type.Optional(Type.String()),
+});
+export type Event = Static<typeof Event>;

@@ -1,0 +1,18 @@
+import { Type } from "typebox";
+import { defineRoute } from "../route.ts";
+
+export const metrics = defineRoute({
+  path: "/metrics",
+  summary: "Figures for Prometheus, in its text format",
+  permission: "metrics:read",
+  answer: Type.String(),
+  produces: "text/plain",
+  async handle(_call, services) {
+    const { hostUp } = services.metrics;
+    hostUp.reset();
+    for (const host of services.hosts.values()) {
+      hostUp.set({ host: host.name }, host.status().connected ? 1 : 0);
+    }
+    return await services.metrics.render();
+  },
+});

@@ -1,0 +1,31 @@
+import { statfs } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import { formatBytes, GiB } from "@casemate/core";
+import { defineCapability } from "../capability.ts";
+
+/** The lab's base image, three overlays and the caches, with room to run. */
+const NEEDED_BYTES = 5 * GiB;
+
+export const diskSpace = defineCapability({
+  id: "disk-space",
+  title: "Disk space",
+  async probe({ dataDirectory }) {
+    const free = await readFree(resolve(dataDirectory));
+    const detail = `${formatBytes(free)} free for ${dataDirectory}`;
+    if (free >= NEEDED_BYTES) return { state: "ok", detail };
+    const needed = `${detail}, of which the lab needs ${formatBytes(NEEDED_BYTES)}`;
+    return { state: "warning", detail: needed, fix: "casemate up --data DIR" };
+  },
+});
+
+/** Bytes that this user may still write where `path` is or would be. */
+async function readFree(path: string): Promise<number> {
+  try {
+    const { bavail, bsize } = await statfs(path);
+    return bavail * bsize;
+  } catch (error) {
+    const missing = error instanceof Error && "code" in error && error.code === "ENOENT";
+    if (!missing || path === dirname(path)) throw error;
+    return readFree(dirname(path));
+  }
+}

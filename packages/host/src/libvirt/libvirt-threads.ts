@@ -1,0 +1,108 @@
+import { CasemateError } from "@casemate/core";
+import koffi from "koffi";
+import { CallThreads } from "./call-threads.ts";
+import { EventLoop } from "./event-loop.ts";
+import { libvirt } from "./prototypes.ts";
+
+/** The threads that all connections of this process share. */
+export interface LibvirtThreads {
+  readonly calls: CallThreads;
+  readonly events: EventLoop;
+  /** Ends them; no call may be under way and every connection must be closed. */
+  end(): Promise<void>;
+}
+
+let initialised = false;
+
+/** What libvirt wants once a process, before anything else. */
+function initialise(): void {
+  if (initialised) return;
+  const lib = libvirt();
+  // libvirt writes warnings to stderr unless its log level says otherwise, and it takes that from the
+  // environment alone. Node's own process.env is a copy in a worker, and children must not inherit this.
+  const libc = koffi.load("libc.so.6");
+  const setenv = libc.func("int setenv(const char *name, const char *value, int overwrite)");
+  const unsetenv = libc.func("int unsetenv(const char *name)");
+  const getenv = libc.func("const char *getenv(const char *name)");
+  const quiet = getenv("LIBVIRT_DEBUG") === null;
+  if (quiet) setenv("LIBVIRT_DEBUG", "4", 0); // VIR_LOG_ERROR
+  try {
+    if (lib.virInitialize() < 0 || lib.virEventRegisterDefaultImpl() < 0) {
+      throw new CasemateError(
+        "libvirt/failed",
+        "Cannot initialise libvirt: it refused, expected a usable library.",
+      );
+    }
+  } finally {
+    if (quiet) unsetenv("LIBVIRT_DEBUG");
+  }
+  // libvirt's default handler writes every error to stderr. A handler is called in the thread that
+  // failed, so a C function that does nothing is quieter than one of JavaScript.
+  lib.virSetErrorFunc(null, lib.harmless);
+  initialised = true;
+}
+
+let shared: { users: number; readonly threads: Promise<LibvirtThreads> } | undefined;
+let ended: Promise<void> = Promise.resolve();
+
+/**
+ * Node ends its threads before it exits, so each must come out of libvirt first: the event loop's does when
+ * told to; one that calls a host that hangs may never, and then the process ends without waiting for it.
+ */
+function atProcessExit(calls: CallThreads, events: EventLoop): (status: number) => void {
+  return function exit(status) {
+    if (events.leaveNow() && !calls.busy) return;
+    const listeners = process.listeners("exit");
+    for (const listener of listeners.slice(listeners.indexOf(exit) + 1)) {
+      listener.call(process, status);
+    }
+    koffi.load("libc.so.6").func("void _exit(int status)")(status);
+  };
+}
+
+async function start(): Promise<LibvirtThreads> {
+  initialise();
+  const calls = new CallThreads();
+  const events = new EventLoop();
+  const exit = atProcessExit(calls, events);
+  process.on("exit", exit);
+  const end = async (): Promise<void> => {
+    // Who waits for the end may hold nothing else.
+    events.hold();
+    await calls.end();
+    await events.stop();
+    process.off("exit", exit);
+  };
+  try {
+    await events.callbacks;
+    return { calls, events, end };
+  } catch (cause) {
+    await end();
+    throw cause;
+  }
+}
+
+/** The shared threads, started for the first user; each acquire needs its release. */
+export async function acquireLibvirtThreads(): Promise<LibvirtThreads> {
+  // The last ones must be gone first: libvirt has one event loop a process.
+  shared ??= { users: 0, threads: ended.then(start) };
+  const mine = shared;
+  mine.users += 1;
+  try {
+    return await mine.threads;
+  } catch (cause) {
+    if (shared === mine) shared = undefined;
+    throw cause;
+  }
+}
+
+/** Ends the threads after the last user, so that nothing keeps the process alive. */
+export async function releaseLibvirtThreads(): Promise<void> {
+  if (shared === undefined) return;
+  shared.users -= 1;
+  if (shared.users > 0) return;
+  const { threads } = shared;
+  shared = undefined;
+  ended = threads.then((last) => last.end());
+  await ended;
+}

@@ -1,0 +1,38 @@
+import { defineView, walkProcesses } from "@casemate/inspect";
+
+/** Processes with more than one thread, and who started them. */
+export const largestThreadGroups = defineView({
+  id: "largest-thread-groups",
+  kind: "ThreadGroupList",
+  title: "Largest thread groups",
+  needs: ["kernelMetadata"],
+  read({ kernel }) {
+    // Accessors are compiled once a kernel; the names are C expressions, checked against BTF.
+    const task = kernel.struct("task_struct");
+    const pid = task.number("tgid");
+    const name = task.string("comm");
+    const threads = task.number("signal->nr_threads");
+    const parent = task.string("real_parent->comm");
+    // Kernels before 5.14 call it `state`: the first name that this kernel has is taken.
+    const state = task.number("__state", "state");
+
+    const rows = [];
+    for (const at of walkProcesses(kernel)) {
+      if (threads(at) < 2) continue;
+      rows.push({
+        pid: pid(at),
+        name: name(at),
+        threads: threads(at),
+        parent: parent(at),
+        running: state(at) === 0,
+      });
+    }
+    return rows.sort((a, b) => b.threads - a.threads);
+  },
+  columns: [
+    { key: "pid", title: "PID", align: "right" },
+    { key: "threads", title: "THREADS", align: "right" },
+    { key: "name", title: "NAME" },
+    { key: "parent", title: "PARENT", text: ({ parent }) => `[${parent}]` },
+  ],
+});

@@ -1,0 +1,125 @@
+import type { MemoryRange } from "@casemate/core";
+import type { Budget } from "../budget.ts";
+import type { PhysicalReader } from "../memory/physical-reader.ts";
+import { BTF_HEADER_LENGTH } from "./btf.ts";
+
+/** Where BTF lies in guest-physical memory, in bytes. */
+export interface BtfLocation {
+  readonly start: number;
+  readonly length: number;
+}
+
+/** magic, version 1, no flags, hdr_len 24. */
+const HEADER = Buffer.from([0x9f, 0xeb, 1, 0, 24, 0, 0, 0]);
+const PAGE = 4096;
+/** A kernel's BTF has more than 1.4 MB of names since 5.10: samples this far apart cannot miss them. */
+const STRIDE = 512 * 1024;
+const RUN_STRIDE = 64 * 1024;
+const MIN_RUN = 768 * 1024;
+/** How far before its names a BTF may begin. */
+const REACH = 32 * 1024 * 1024;
+const CHUNK = 1024 * 1024;
+const MIN_LENGTH = 1024 * 1024;
+const MAX_LENGTH = 128 * 1024 * 1024;
+
+/** Bytes of C identifiers and the NULs between them. */
+const NAME_BYTES = Uint8Array.from({ length: 256 }, (_, byte) =>
+  byte === 0 || byte === 0x5f || /[0-9A-Za-z]/.test(String.fromCharCode(byte)) ? 1 : 0,
+);
+/** "unsigned int" and its like, and dots in names of sections. */
+const ODD_BYTES = 32;
+
+/**
+ * Every place in RAM that may be a kernel's BTF, lowest first.
+ *
+ * A kernel image lies in one run of physical memory and its BTF with it, so one page in 512 KiB tells:
+ * the names of a BTF are nothing but identifiers. This reads 8 MiB of each GiB.
+ *
+ * HOSTILE: anything may look like BTF; what is yielded has a sane header and nothing more.
+ */
+export function* walkBtf(physical: PhysicalReader, budget: Budget): Generator<BtfLocation> {
+  let covered = 0;
+  for (const range of physical.memory.ranges) {
+    const first = Math.ceil(range.start / STRIDE) * STRIDE;
+    for (let at = first; at + PAGE <= range.end; at += STRIDE) {
+      budget.step();
+      if (at < covered || !isNames(physical.peek(at, PAGE))) continue;
+      if (!isLongRun(physical, range, at)) continue;
+      const found = findHeader(physical, range.start, at, budget);
+      if (found === undefined) continue;
+      yield found;
+      covered = found.start + found.length;
+    }
+  }
+}
+
+/** Whether the names at `at` go on for as long as a kernel's do: others' string tables are shorter. */
+function isLongRun(physical: PhysicalReader, range: MemoryRange, at: number): boolean {
+  let first = at;
+  let last = at;
+  const named = (page: number) =>
+    page >= range.start && page + PAGE <= range.end && isNames(physical.peek(page, PAGE));
+  while (at - first < MIN_RUN && named(first - RUN_STRIDE)) first -= RUN_STRIDE;
+  while (last - first < MIN_RUN && named(last + RUN_STRIDE)) last += RUN_STRIDE;
+  return last - first >= MIN_RUN;
+}
+
+function isNames(page: Uint8Array): boolean {
+  let odd = 0;
+  let letters = 0;
+  for (let i = 0; i < page.length; i += 1) {
+    const byte = page[i] ?? 0;
+    if (NAME_BYTES[byte] === 0) {
+      odd += 1;
+      if (odd > ODD_BYTES) return false;
+    } else if (byte !== 0) letters += 1;
+    // Zeroed and nearly empty pages are many: leave them early.
+    if (i === 31 && letters < 16) return false;
+  }
+  return letters > page.length / 2;
+}
+
+/** The header, before `inNames`, of the BTF whose names are there. */
+function findHeader(
+  physical: PhysicalReader,
+  lowest: number,
+  inNames: number,
+  budget: Budget,
+): BtfLocation | undefined {
+  for (let end = inNames; end > lowest && end > inNames - REACH; end -= CHUNK) {
+    budget.step();
+    const start = Math.max(lowest, end - CHUNK);
+    // A few bytes more, for a header across the seam.
+    const piece = physical.piece(start, end - start + HEADER.length);
+    const chunk = Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength);
+    for (let at = chunk.lastIndexOf(HEADER); at >= 0; at = chunk.lastIndexOf(HEADER, at - 1)) {
+      const location = parseHeader(physical, start + at, inNames);
+      if (location !== undefined) return location;
+      if (at === 0) break;
+    }
+  }
+  return undefined;
+}
+
+function parseHeader(
+  physical: PhysicalReader,
+  start: number,
+  inNames: number,
+): BtfLocation | undefined {
+  const typeOffset = physical.u32(start + 8);
+  const typeLength = physical.u32(start + 12);
+  const stringOffset = physical.u32(start + 16);
+  const stringLength = physical.u32(start + 20);
+  const names = start + BTF_HEADER_LENGTH + stringOffset;
+  const length = BTF_HEADER_LENGTH + stringOffset + stringLength;
+  const whole =
+    typeOffset % 4 === 0 &&
+    typeLength % 4 === 0 &&
+    typeOffset + typeLength <= stringOffset &&
+    length >= MIN_LENGTH &&
+    length <= MAX_LENGTH &&
+    inNames >= names &&
+    inNames < names + stringLength &&
+    physical.has(start, length);
+  return whole ? { start, length } : undefined;
+}

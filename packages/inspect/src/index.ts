@@ -1,0 +1,52 @@
+export { Budget, type BudgetLimits } from "./budget.ts";
+export { type AttachOptions, attach } from "./kernel/attach.ts";
+export { type Access, DATA_CLASSES, type DataClass } from "./kernel/data-class.ts";
+export type { FileContentsReader } from "./kernel/file-contents-reader.ts";
+export type { Consistency, Grant, Look } from "./kernel/grant.ts";
+export type { Kernel } from "./kernel/kernel.ts";
+export type { KernelFacts } from "./kernel/kernel-facts.ts";
+export type { KernelReader } from "./kernel/kernel-reader.ts";
+export type { KernelTextReader } from "./kernel/kernel-text-reader.ts";
+export { ProfileCache } from "./kernel/profile-cache.ts";
+export type { Accessor, StructType } from "./kernel/struct-type.ts";
+export type {
+  MemoryPiece,
+  UserAddressSpace,
+  UserMemoryReader,
+} from "./kernel/user-memory-reader.ts";
+export { findTask } from "./linux/find-task.ts";
+export type { FileType } from "./linux/inode-type.ts";
+export type { NetDeviceAddress } from "./linux/net-device-addresses.ts";
+export type { NetDeviceFlag } from "./linux/net-device-flags.ts";
+export type { NetDeviceStatistics } from "./linux/net-device-statistics.ts";
+export type { XdpProgram } from "./linux/net-device-xdp.ts";
+export { type FilePiece, readPageCache } from "./linux/read-page-cache.ts";
+export type { SocketState } from "./linux/socket-state.ts";
+export { type VmaMemory, walkProcessMemory } from "./linux/walk-process-memory.ts";
+export { MemoryFault } from "./memory/memory-fault.ts";
+export type { PagingLevels } from "./memory/page-tables.ts";
+export { printable } from "./printable.ts";
+export { type CommandLineRow, cmdline } from "./views/cmdline.ts";
+export {
+  type Column,
+  type Contents,
+  defineView,
+  type View,
+  type ViewArgument,
+  type ViewResult,
+} from "./views/define-view.ts";
+export { type EnvironRow, environ } from "./views/environ.ts";
+export { type FileRow, files } from "./views/files.ts";
+export { type InterfaceRow, interfaces } from "./views/interfaces.ts";
+export { type KernelRow, kernel } from "./views/kernel.ts";
+export { type MapRow, maps } from "./views/maps.ts";
+export { type MountRow, mounts } from "./views/mounts.ts";
+export { parseArgument } from "./views/parse-argument.ts";
+export { type ProcessRow, processes, walkProcesses } from "./views/processes.ts";
+export { type FileRangeRow, readFile } from "./views/read-file.ts";
+export { type SocketOwner, type SocketRow, sockets } from "./views/sockets.ts";
+export { type StringRow, strings } from "./views/strings.ts";
+export type { TaskState } from "./views/task-state.ts";
+export { type AnyView, views } from "./views/views.ts";
+export type { MapleEntry } from "./walk/walk-maple-tree.ts";
+export type { XarrayEntry } from "./walk/walk-xarray.ts";

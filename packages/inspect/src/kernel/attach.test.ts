@@ -1,0 +1,101 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ByteMemory } from "../../test/byte-memory.ts";
+import { BANNER, buildGuest } from "../../test/guest-builder.ts";
+import { KALLSYMS_LAYOUTS } from "../../test/kallsyms-builder.ts";
+import { attach } from "./attach.ts";
+import { ProfileCache } from "./profile-cache.ts";
+
+for (const layout of KALLSYMS_LAYOUTS) {
+  for (const levels of [4, 5] as const) {
+    test(`attach: finds a kernel with kallsyms of ${layout} and ${levels} levels`, () => {
+      const kaslr = 0x1320_0000n;
+      const guest = buildGuest({ layout, levels, kaslr });
+      const { facts } = attach(guest.memory);
+      assert.equal(facts.banner, BANNER.trimEnd());
+      assert.equal(facts.release, "6.6.6-synthetic");
+      assert.equal(facts.buildId, "00112233445566778899aabbccddeeff00112233");
+      assert.equal(facts.textBase, guest.textBase);
+      assert.equal(facts.kaslrOffset, Number(kaslr));
+      assert.equal(facts.pagingLevels, levels);
+      assert.equal(facts.directMapBase, guest.directBase);
+      assert.equal(facts.pageTableRoot, guest.root);
+      assert.equal(facts.physicalBase, 4 * 1024 * 1024);
+    });
+  }
+}
+
+test("attach: works through windows of one page", () => {
+  const guest = buildGuest({ windowShift: 12 });
+  assert.equal(attach(guest.memory).facts.release, "6.6.6-synthetic");
+});
+
+test("attach: knows a build again, and only if all its bytes are the same", () => {
+  const profiles = new ProfileCache();
+  attach(buildGuest({ kaslr: 0n }).memory, { profiles });
+  attach(buildGuest({ kaslr: 0x0800_0000n }).memory, { profiles });
+  assert.equal(profiles.size, 1, "KASLR does not make another build");
+  const liar = buildGuest();
+  const name = Buffer.from(liar.memory.bytes.buffer).indexOf("unrelated_name_40000");
+  liar.memory.bytes[name] = 0x55;
+  attach(liar.memory, { profiles });
+  assert.equal(profiles.size, 2);
+});
+
+test("attach: memory without a kernel", () => {
+  const empty = new ByteMemory(new Uint8Array(4 * 1024 * 1024));
+  assert.throws(() => attach(empty), { code: "kernel/not-found" });
+  const none = new ByteMemory(new Uint8Array(0), { ranges: [] });
+  assert.throws(() => attach(none), { code: "kernel/not-found" });
+});
+
+test("attach: a kernel without BTF, and a log that only speaks of one", () => {
+  const kernel = new ByteMemory(new Uint8Array(1024 * 1024));
+  kernel.bytes.set(Buffer.from(`${BANNER}\0`), 5000);
+  assert.throws(() => attach(kernel), { code: "kernel/no-btf", message: /6\.6\.6-synthetic/ });
+  const log = new ByteMemory(new Uint8Array(1024 * 1024));
+  log.bytes.set(Buffer.from(`${BANNER.trimEnd()} [    0.0] more\0`), 5000);
+  assert.throws(() => attach(log), { code: "kernel/not-found" });
+});
+
+test("attach: a kernel without symbols", () => {
+  const guest = buildGuest();
+  guest.memory.bytes.fill(0, guest.kallsymsAt, guest.btfAt);
+  assert.throws(() => attach(guest.memory), { code: "kernel/no-symbols" });
+});
+
+test("attach: page tables that lead elsewhere", () => {
+  const guest = buildGuest();
+  guest.memory.bytes.fill(0, guest.root, guest.root + 4096);
+  assert.throws(() => attach(guest.memory), { code: "kernel/damaged", message: /page tables/ });
+});
+
+test("attach: a budget that is used up", () => {
+  const guest = buildGuest();
+  assert.throws(() => attach(guest.memory, { budget: { steps: 1, milliseconds: 0 } }), {
+    code: "inspect/budget",
+  });
+});
+
+test("attach: of two kernels, the one that low memory starts processors for", () => {
+  const old = buildGuest({ kaslr: 0n });
+  const running = buildGuest({ kaslr: 0x0400_0000n });
+  // The second kernel as if it were loaded 12 MiB higher: everything physical in it moves along.
+  const size = old.memory.bytes.length;
+  const both = new ByteMemory(new Uint8Array(size * 2));
+  both.bytes.set(old.memory.bytes, 0);
+  both.bytes.set(running.memory.bytes, size);
+  const move = (at: number) => {
+    const value = both.view.getBigUint64(at, true);
+    if ((value & 1n) === 1n) both.view.setBigUint64(at, value + BigInt(size), true);
+  };
+  for (let at = running.root; at < running.root + 4096; at += 8) move(size + at);
+  for (let at = 10 * 1024 * 1024; at < size; at += 8) move(size + at);
+  const physBase = 4 * 1024 * 1024 + 0x39_0010;
+  const loaded = both.view.getBigUint64(size + physBase, true);
+  both.view.setBigUint64(size + physBase, loaded + BigInt(size), true);
+  assert.equal(attach(both).facts.textBase, old.textBase, "the first without evidence");
+  const entry = both.view.getBigUint64(size + running.root + 511 * 8, true);
+  both.view.setBigUint64(0x9_8000 + 511 * 8, entry, true);
+  assert.equal(attach(both).facts.textBase, running.textBase);
+});

@@ -1,0 +1,66 @@
+import { CasemateError, type PhysicalMemory, toCasemateError } from "@casemate/core";
+import { walkBtf } from "../btf/walk-btf.ts";
+import { Budget, type BudgetLimits } from "../budget.ts";
+import { PhysicalReader } from "../memory/physical-reader.ts";
+import { findBanner } from "./find-banner.ts";
+import type { Kernel } from "./kernel.ts";
+import { isRunning, openKernel } from "./open-kernel.ts";
+import { ProfileCache } from "./profile-cache.ts";
+
+export interface AttachOptions {
+  /** Kernel builds seen before; share one among guests. */
+  readonly profiles?: ProfileCache;
+  /** What finding the kernel may cost; 10 s by default. */
+  readonly budget?: BudgetLimits;
+}
+
+const DEFAULT_BUDGET: BudgetLimits = { milliseconds: 10_000, steps: 100_000_000 };
+
+/**
+ * Finds the Linux kernel that runs in `memory`, by nothing but what it carries with it: its types (BTF),
+ * its symbols (kallsyms), its page tables and its banner, each of which must agree with the others.
+ *
+ * RAM may hold more kernels than the one that runs: an old one after kexec, a crash kernel, a forgery.
+ * The low memory that starts processors points to the page tables of the one that runs.
+ *
+ * Throws `kernel/not-found`, `kernel/no-btf`, `kernel/no-symbols`, `kernel/unsupported`,
+ * `kernel/damaged` or `inspect/budget`, and what the source throws.
+ */
+export function attach(memory: PhysicalMemory, options: AttachOptions = {}): Kernel {
+  const physical = new PhysicalReader(memory);
+  const budget = new Budget({ ...DEFAULT_BUDGET, ...options.budget });
+  const profiles = options.profiles ?? new ProfileCache();
+  const kernels: Kernel[] = [];
+  const failures: CasemateError[] = [];
+  for (const location of walkBtf(physical, budget)) {
+    try {
+      const profile = profiles.read(physical, location, budget);
+      kernels.push(openKernel(physical, location, profile));
+    } catch (thrown) {
+      const error = toCasemateError(thrown);
+      if (!error.code.startsWith("kernel/")) throw error;
+      failures.push(error);
+    }
+  }
+  const [first] = kernels;
+  if (first !== undefined) {
+    return kernels.find((kernel) => isRunning(physical, kernel.facts)) ?? first;
+  }
+  const [failure] = failures;
+  if (failure !== undefined) throw failure;
+  throw noKernel(physical, budget);
+}
+
+function noKernel(physical: PhysicalReader, budget: Budget): CasemateError {
+  const banner = findBanner(physical, budget);
+  const { description } = physical.memory;
+  return banner === undefined
+    ? new CasemateError(
+        "kernel/not-found",
+        `Cannot find a Linux kernel in ${description}: neither BTF nor a banner is there, expected a kernel that has started.`,
+      )
+    : new CasemateError(
+        "kernel/no-btf",
+        `Cannot read the kernel in ${description}: ${banner} carries no BTF, expected CONFIG_DEBUG_INFO_BTF.`,
+      );
+}

@@ -1,0 +1,168 @@
+import { CasemateError, type Gva, gva } from "@casemate/core";
+import type { StructLayout } from "../btf/struct-layout.ts";
+import { Budget } from "../budget.ts";
+import type { KernelMemory } from "../memory/kernel-memory.ts";
+import { type MapleEntry, walkMapleTree } from "../walk/walk-maple-tree.ts";
+import { walkXarray, type XarrayEntry } from "../walk/walk-xarray.ts";
+import type { KernelFacts } from "./kernel-facts.ts";
+import type { KernelProfile } from "./kernel-profile.ts";
+import { StructType } from "./struct-type.ts";
+
+/** A kernel built for 8192 processors is the largest there is (`NR_CPUS`). */
+const MAX_CPUS = 8192;
+
+/**
+ * The kernel's own structures, by the kernel's own names: the reader for kernel metadata.
+ *
+ * What it gives does not last: addresses are those of this guest, and its budget is that of the look at
+ * hand. All reads throw `kernel/damaged` where memory does not answer.
+ *
+ * HOSTILE: every value read is the guest's.
+ */
+export class KernelReader {
+  readonly facts: KernelFacts;
+  readonly memory: KernelMemory;
+  /** What the look at hand may cost; walks pay from it. */
+  budget = new Budget();
+  readonly #profile: KernelProfile;
+  readonly #structs = new Map<string, StructType>();
+  readonly #live: boolean;
+  #links: bigint[] = [];
+  #torn = false;
+
+  constructor(profile: KernelProfile, memory: KernelMemory, facts: KernelFacts, live: boolean) {
+    this.#profile = profile;
+    this.memory = memory;
+    this.facts = facts;
+    this.#live = live;
+  }
+
+  /** Whether this kernel has a struct or union of that name. */
+  hasStruct(name: string): boolean {
+    return this.#profile.hasType(name);
+  }
+
+  /** The struct or union `name`, to compile accessors from. Throws `kernel/unsupported`. */
+  struct(name: string): StructType {
+    return this.#struct(name, () => this.#profile.layout(name));
+  }
+
+  /** The struct without a tag that has all `members`; `name` is how errors call it. */
+  anonymousStruct(name: string, ...members: readonly string[]): StructType | undefined {
+    const layout = this.#profile.anonymousLayout(name, ...members);
+    return layout === undefined ? undefined : this.#struct(name, () => layout);
+  }
+
+  /** The value of an enumerator: `constant("PIDTYPE_TGID")`; `undefined` where this kernel has none. */
+  constant(name: string): number | undefined {
+    const value = this.#profile.btf.constant(name);
+    return value === undefined ? undefined : Number(value);
+  }
+
+  hasSymbol(name: string): boolean {
+    return this.#profile.symbols.find(name) !== undefined;
+  }
+
+  /** The address of the first of `names` that this kernel has. Throws `kernel/unsupported`. */
+  symbol(...names: readonly string[]): Gva {
+    for (const name of names) {
+      const place = this.#profile.symbols.find(name);
+      if (place !== undefined) return this.#address(place.offset, place.absolute);
+    }
+    throw new CasemateError(
+      "kernel/unsupported",
+      `Cannot find ${names.join(" or ")}: the kernel has no such symbol, expected one.`,
+    );
+  }
+
+  /** The symbol at or before `address` of the kernel image: `do_syscall_64+0x5b`; `undefined` outside of it. */
+  symbolAt(address: Gva): { readonly name: string; readonly offset: number } | undefined {
+    const offset = BigInt.asIntN(64, address - this.facts.textBase);
+    if (offset < 0n || offset >= BigInt(this.facts.imageSize)) return undefined;
+    const found = this.#profile.symbols.at(Number(offset));
+    return found === undefined ? undefined : { name: found.name, offset: found.distance };
+  }
+
+  /** Numbers of the processors that are online. */
+  onlineCpus(): readonly number[] {
+    const mask = this.symbol("__cpu_online_mask");
+    const limit = Math.min(this.memory.u32(this.symbol("nr_cpu_ids")), MAX_CPUS);
+    const cpus: number[] = [];
+    for (let cpu = 0; cpu < limit; cpu += 1) {
+      if (((this.memory.u8(mask, cpu >>> 3) >>> (cpu & 7)) & 1) !== 0) cpus.push(cpu);
+    }
+    return cpus;
+  }
+
+  /** Where `variable` (a per-CPU symbol or `__percpu` pointer) is for `cpu`: `per_cpu_ptr`. */
+  perCpu(variable: Gva, cpu: number): Gva {
+    return gva(variable + this.memory.u64(this.symbol("__per_cpu_offset"), cpu * 8));
+  }
+
+  /** Entries of the xarray, radix tree or IDR at `xarray` in the order of their indices: `xa_for_each`. */
+  xarray(xarray: Gva): Generator<XarrayEntry> {
+    return walkXarray(this, xarray);
+  }
+
+  /** Entries of the IDR at `idr`: `idr_for_each_entry`. */
+  *idr(idr: Gva): Generator<XarrayEntry> {
+    const type = this.struct("idr");
+    const base = type.number("idr_base")(idr);
+    for (const { index, ...rest } of walkXarray(this, type.address("idr_rt")(idr))) {
+      yield { index: index + base, ...rest };
+    }
+  }
+
+  /** Entries of the maple tree at `tree` in the order of their ranges: `mt_for_each`. */
+  mapleTree(tree: Gva): Generator<MapleEntry> {
+    return walkMapleTree(this, tree);
+  }
+
+  /**
+   * The pointer at `at + offset`, remembered: if it differs when the look ends, what was read on the way
+   * may be torn. Walks read all their links through this.
+   */
+  link(at: Gva, offset = 0): Gva {
+    const value = this.memory.pointer(at, offset);
+    if (this.#live) this.#links.push(at + BigInt(offset), value);
+    return value;
+  }
+
+  /** Says that a structure was seen in the middle of a change. */
+  markTorn(): void {
+    this.#torn = true;
+  }
+
+  /** Starts a look: forgets links and translations, and pays from `budget`. */
+  begin(budget: Budget): void {
+    this.budget = budget;
+    this.#links = [];
+    this.#torn = false;
+    this.memory.refresh();
+  }
+
+  /** Whether every link that was followed still holds what it held. */
+  isConsistent(): boolean {
+    if (this.#torn) return false;
+    if (!this.#live) return true;
+    const links = this.#links;
+    this.memory.refresh();
+    for (let i = 0; i < links.length; i += 2) {
+      this.budget.step();
+      if (this.memory.u64(gva(links[i] ?? 0n)) !== links[i + 1]) return false;
+    }
+    return true;
+  }
+
+  #struct(name: string, layout: () => StructLayout): StructType {
+    const known = this.#structs.get(name);
+    if (known !== undefined) return known;
+    const type = new StructType(this, layout(), this.#profile.btf);
+    this.#structs.set(name, type);
+    return type;
+  }
+
+  #address(offset: number, absolute: boolean): Gva {
+    return gva(absolute ? BigInt(offset) : this.facts.textBase + BigInt(offset));
+  }
+}

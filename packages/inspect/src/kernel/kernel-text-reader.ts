@@ -1,0 +1,26 @@
+import { type Gva, gva } from "@casemate/core";
+import { MemoryFault } from "../memory/memory-fault.ts";
+import type { KernelReader } from "./kernel-reader.ts";
+
+/** The instructions of the kernel image: the reader for kernel text. */
+export class KernelTextReader {
+  readonly #kernel: KernelReader;
+
+  constructor(kernel: KernelReader) {
+    this.#kernel = kernel;
+  }
+
+  /** `[_stext, _etext)`. */
+  get range(): { readonly start: Gva; readonly end: Gva } {
+    return { start: this.#kernel.symbol("_stext", "_text"), end: this.#kernel.symbol("_etext") };
+  }
+
+  /** `length` bytes of instructions at `at`, copied. Throws `kernel/damaged` outside of the text. */
+  bytes(at: Gva, length: number): Uint8Array {
+    const { start, end } = this.range;
+    if (at < start || gva(at + BigInt(length)) > end) {
+      throw new MemoryFault(at, `${length} bytes outside of the kernel's text`, "bytes inside");
+    }
+    return this.#kernel.memory.bytes(at, length);
+  }
+}

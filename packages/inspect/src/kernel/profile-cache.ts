@@ -1,0 +1,32 @@
+import type { BtfLocation } from "../btf/walk-btf.ts";
+import type { Budget } from "../budget.ts";
+import type { PhysicalReader } from "../memory/physical-reader.ts";
+import { KernelProfile } from "./kernel-profile.ts";
+
+/** A profile takes 10 to 15 MB. */
+const DEFAULT_LIMIT = 16;
+
+/** Kernel builds seen before, so that the next guest of the same build is found in a fraction of the time. */
+export class ProfileCache {
+  readonly #limit: number;
+  /** Most recently used last. */
+  #profiles: readonly KernelProfile[] = [];
+
+  constructor(limit = DEFAULT_LIMIT) {
+    this.#limit = limit;
+  }
+
+  get size(): number {
+    return this.#profiles.length;
+  }
+
+  /** The build of the kernel whose BTF is at `location`, from the cache if it is there. */
+  read(physical: PhysicalReader, location: BtfLocation, budget: Budget): KernelProfile {
+    const profile =
+      this.#profiles.find((known) => known.matches(physical, location)) ??
+      KernelProfile.read(physical, location, budget);
+    const others = this.#profiles.filter((known) => known !== profile);
+    this.#profiles = [...others, profile].slice(-this.#limit);
+    return profile;
+  }
+}

@@ -1,0 +1,160 @@
+import { NameHashes } from "./name-hashes.ts";
+import { type KallsymsBlob, MARKER_SPACING } from "./parse-kallsyms.ts";
+
+/** `MAX_NAME` in kernels is 512 (KSYM_NAME_LEN). */
+const MAX_NAME = 1024;
+/** How many symbols are compared with one name: a guest may make all names equal. */
+const MAX_CANDIDATES = 4096;
+
+/** Where a symbol is: counted from `_text`, or an absolute number (per-CPU variables before 6.15). */
+export interface SymbolPlace {
+  readonly offset: number;
+  readonly absolute: boolean;
+}
+
+/**
+ * The symbols of one kernel build, wherever it was loaded.
+ *
+ * Names stay compressed; one is only spelled out to compare or to show it. Kernels since 6.2 keep their
+ * symbols' order by name, so that a name is found by halving; for older ones there is an index of hashes.
+ *
+ * HOSTILE: names and offsets come out of guest memory; sizes were checked when they were parsed.
+ */
+export class SymbolTable {
+  readonly count: number;
+  readonly #blob: KallsymsBlob;
+  readonly #hashes: NameHashes | undefined;
+  /** The value of `_text`, on the scale of `#value`. */
+  readonly #text: number;
+
+  constructor(blob: KallsymsBlob) {
+    this.#blob = blob;
+    this.count = blob.count;
+    this.#hashes = blob.sequence === undefined ? new NameHashes(blob) : undefined;
+    const text = this.#indexOf("_text") ?? this.#indexOf("_stext");
+    this.#text = text === undefined ? 0 : this.#value(text);
+  }
+
+  /** The first symbol called `name`, in the order of addresses. */
+  find(name: string): SymbolPlace | undefined {
+    const index = this.#indexOf(name);
+    return index === undefined ? undefined : this.#place(index);
+  }
+
+  /** All symbols called `name`: static ones may share it. */
+  findAll(name: string): readonly SymbolPlace[] {
+    return [...this.#walkNamed(name)].map((index) => this.#place(index));
+  }
+
+  /** Name, type letter and distance of the symbol at or before `offset` (from `_text`). */
+  at(offset: number): { name: string; type: string; distance: number } | undefined {
+    let low = 0;
+    let high = this.count - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >>> 1;
+      const place = this.#place(middle);
+      if (place.absolute || place.offset <= offset) low = middle;
+      else high = middle - 1;
+    }
+    // The first of several at one address is the one the kernel shows.
+    while (low > 0 && this.#place(low - 1).offset === this.#place(low).offset) low -= 1;
+    const place = this.#place(low);
+    if (place.absolute || place.offset > offset) return undefined;
+    return { ...this.#spell(low), distance: offset - place.offset };
+  }
+
+  /** Every symbol in the order of addresses. */
+  *walk(): Generator<SymbolPlace & { readonly name: string; readonly type: string }> {
+    for (let index = 0; index < this.count; index += 1) {
+      yield { ...this.#spell(index), ...this.#place(index) };
+    }
+  }
+
+  #place(index: number): SymbolPlace {
+    const raw = this.#blob.offsets[index] ?? 0;
+    if (this.#blob.addressing === "absolute-percpu" && raw >= 0) {
+      return { offset: raw, absolute: true };
+    }
+    return { offset: this.#value(index) - this.#text, absolute: false };
+  }
+
+  /** The address of a symbol that is not absolute, from `relative_base` or from `kallsyms_offsets`. */
+  #value(index: number): number {
+    const raw = this.#blob.offsets[index] ?? 0;
+    switch (this.#blob.addressing) {
+      case "base":
+        return raw;
+      case "absolute-percpu":
+        return -1 - raw;
+      case "place":
+        return raw + index * 4;
+    }
+  }
+
+  #indexOf(name: string): number | undefined {
+    for (const index of this.#walkNamed(name)) return index;
+    return undefined;
+  }
+
+  /** Numbers of the symbols called `name`, lowest first. */
+  *#walkNamed(name: string): Generator<number> {
+    let compared = 0;
+    for (const index of this.#hashes?.candidates(name) ?? this.#walkFrom(name)) {
+      if (this.#spell(index).name === name) yield index;
+      else if (this.#hashes === undefined) return;
+      compared += 1;
+      if (compared === MAX_CANDIDATES) return;
+    }
+  }
+
+  /** Symbols in the order of names, from the first that is not before `name`; equal names by address. */
+  *#walkFrom(name: string): Generator<number> {
+    let low = 0;
+    let high = this.count;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#spell(this.#inOrder(middle)).name < name) low = middle + 1;
+      else high = middle;
+    }
+    for (; low < this.count; low += 1) yield this.#inOrder(low);
+  }
+
+  #inOrder(place: number): number {
+    const sequence = this.#blob.sequence ?? [];
+    const at = place * 3;
+    return ((sequence[at] ?? 0) << 16) | ((sequence[at + 1] ?? 0) << 8) | (sequence[at + 2] ?? 0);
+  }
+
+  /** Where the name of symbol `index` begins: `get_symbol_offset`. */
+  #position(index: number): number {
+    const { names, markers } = this.#blob;
+    let at = markers[Math.floor(index / MARKER_SPACING)] ?? 0;
+    for (let i = index % MARKER_SPACING; i > 0; i -= 1) {
+      const length = names[at] ?? 0;
+      at += length < 0x80 ? 1 + length : 2 + ((length & 0x7f) | ((names[at + 1] ?? 0) << 7));
+    }
+    return at;
+  }
+
+  #spell(index: number): { name: string; type: string } {
+    const { names, tokenTable, tokenIndex } = this.#blob;
+    let at = this.#position(index);
+    let length = names[at] ?? 0;
+    at += 1;
+    if (length >= 0x80) {
+      length = (length & 0x7f) | ((names[at] ?? 0) << 7);
+      at += 1;
+    }
+    let text = "";
+    for (let i = 0; i < length && text.length < MAX_NAME; i += 1) {
+      const token = names[at + i] ?? 0;
+      for (let from = tokenIndex[token] ?? 0; ; from += 1) {
+        const character = tokenTable[from] ?? 0;
+        if (character === 0) break;
+        text += String.fromCharCode(character);
+      }
+    }
+    // The first character is the type letter, as `nm` gives it.
+    return { name: text.slice(1), type: text.slice(0, 1) };
+  }
+}

@@ -1,0 +1,49 @@
+import { type Gva, gva } from "@casemate/core";
+import type { KernelReader } from "../kernel/kernel-reader.ts";
+import { CircleFinder } from "./circle-finder.ts";
+
+/** An array of hash chains: `hlist_head` or `hlist_nulls_head`. */
+export interface HashTable {
+  /** Address of the first head. */
+  readonly heads: Gva;
+  readonly count: number;
+  /** From one head to the next, in bytes; a multiple of 8. */
+  readonly stride: number;
+  /** Where the `hlist_node` or `hlist_nulls_node` is in the structs on the chains, in bytes. */
+  readonly offset: number;
+}
+
+/** Heads are copied this many bytes at a time: tables have up to 4 MiB and are mostly empty. */
+const CHUNK = 64 * 1024;
+/** This many heads take as long as one step of a walk. */
+const HEADS_PER_STEP = 64;
+
+/**
+ * Structs in a hash table, chain after chain. NULL ends a chain, and so does an odd pointer (a nulls
+ * marker): kernels changed from one to the other and back.
+ */
+export function* walkHashTable(kernel: KernelReader, table: HashTable): Generator<Gva> {
+  const { heads, count, stride } = table;
+  const distance = BigInt(table.offset);
+  const perChunk = Math.max(1, Math.floor(CHUNK / stride));
+  const words = stride / 4;
+  for (let start = 0; start < count; start += perChunk) {
+    const length = Math.min(perChunk, count - start);
+    // HOSTILE: `count` is the guest's; a chunk that is paid for is the most that is read.
+    kernel.budget.step(Math.ceil(length / HEADS_PER_STEP));
+    const first = gva(heads + BigInt(start * stride));
+    const copy = new Uint32Array(kernel.memory.bytes(first, length * stride).buffer);
+    for (let i = 0; i < length; i += 1) {
+      const low = copy[i * words] ?? 0;
+      if ((low & 1) === 1 || (low === 0 && copy[i * words + 1] === 0)) continue;
+      const circle = new CircleFinder();
+      let node = kernel.link(first, i * stride);
+      while (node !== 0n && (node & 1n) === 0n) {
+        kernel.budget.step();
+        circle.visit(node);
+        yield gva(node - distance);
+        node = kernel.link(node);
+      }
+    }
+  }
+}

@@ -1,0 +1,47 @@
+import { type Gva, gva } from "@casemate/core";
+import type { KernelReader } from "../kernel/kernel-reader.ts";
+import { MemoryFault } from "../memory/memory-fault.ts";
+
+/** A red-black tree of 2^64 nodes is not deeper. */
+const MAX_DEPTH = 128;
+/** The low bits of `__rb_parent_color` are the colour. */
+const COLOUR = 3n;
+
+/**
+ * Structs in the `rb_root` at `root`, in order; `offset` is that of their `rb_node`
+ * (include/linux/rbtree.h). Each node's parent must be the one it was reached from, so that no node can
+ * be reached twice.
+ */
+export function* walkRbTree(kernel: KernelReader, root: Gva, offset: number): Generator<Gva> {
+  const node = kernel.struct("rb_node");
+  const left = node.offset("rb_left");
+  const right = node.offset("rb_right");
+  const parentColour = node.offset("__rb_parent_color");
+  const distance = BigInt(offset);
+  const above: Gva[] = [];
+
+  const enter = (child: Gva, parent: bigint) => {
+    kernel.budget.step();
+    const seen = kernel.memory.u64(child, parentColour) & ~COLOUR;
+    if (seen !== parent) {
+      throw new MemoryFault(child, "a tree node with another parent", "the one above it");
+    }
+    if (above.length === MAX_DEPTH) {
+      throw new MemoryFault(child, `a tree deeper than ${MAX_DEPTH}`, "a balanced tree");
+    }
+    above.push(child);
+  };
+  const descend = (from: Gva, parent: bigint) => {
+    let up = parent;
+    for (let at = from; at !== 0n; at = kernel.link(at, left)) {
+      enter(at, up);
+      up = at;
+    }
+  };
+
+  descend(kernel.link(root), 0n);
+  for (let at = above.pop(); at !== undefined; at = above.pop()) {
+    yield gva(at - distance);
+    descend(kernel.link(at, right), at);
+  }
+}

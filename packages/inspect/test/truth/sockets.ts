@@ -1,0 +1,171 @@
+import assert from "node:assert/strict";
+import type { SocketRow } from "../../src/index.ts";
+import { makeShortLivedSockets, makeSockets } from "./make-sockets.ts";
+import { parseProcNet, printProcNet } from "./proc-net.ts";
+import type { ReadView, RunInGuest, Truth } from "./truth.ts";
+
+/** The guest may still be busy with what a truth began: look again while it contradicts itself. */
+const TRIES = 15;
+
+async function prepare(run: RunInGuest): Promise<void> {
+  const { output, exitCode } = await run(makeSockets);
+  assert.equal(exitCode, 0, output);
+}
+
+/** What the guest says (the same before and after) and what is seen from outside meanwhile. */
+async function readBoth(
+  run: RunInGuest,
+  read: ReadView,
+  command: string,
+): Promise<{ output: string; rows: readonly SocketRow[] }> {
+  let before = (await run(command)).output;
+  for (let tries = 1; ; tries += 1) {
+    const rows = (await read("sockets")) as unknown as readonly SocketRow[]; // what that view's rows are
+    const after = (await run(command)).output;
+    if (after === before || tries === TRIES) return { output: after, rows };
+    before = (await run(`sleep 1; ${command}`)).output;
+  }
+}
+
+/** A row in the words of `parseProcNet`. */
+function lineOf(row: SocketRow): string {
+  const { protocol, inode, receiveQueue } = row;
+  switch (protocol) {
+    case "packet": {
+      const type = row.type === "raw" ? 3 : 2;
+      const index = row.local === "lo" ? 1 : 0;
+      return [protocol, `type ${type}`, row.localPort, index, receiveQueue, row.uid, inode].join(" ");
+    }
+    case "unix": {
+      const type = { stream: 1, dgram: 2, seqpacket: 5 }[row.type];
+      return [protocol, `type ${type}`, row.state, inode, row.local].join(" ");
+    }
+    case "netlink": {
+      const number = NETLINK.indexOf(row.local);
+      const eth = number < 0 ? row.local : number;
+      return [protocol, eth, row.localPort, receiveQueue, row.sendQueue, inode].join(" ");
+    }
+    default:
+      return [
+        protocol,
+        row.family,
+        row.state,
+        `${row.local}#${row.localPort}`,
+        `${row.remote}#${row.remotePort}`,
+        receiveQueue,
+        row.state === "LISTEN" ? "-" : row.sendQueue,
+        inode === 0 ? "-" : row.uid,
+        inode,
+      ].join(" ");
+  }
+}
+
+/** /usr/share/iproute2/nl_protos */
+const NETLINK = (
+  "rtnl - usersock fw tcpdiag nflog xfrm selinux iscsi audit fiblookup connector nft - " +
+  "dec-rt uevent genl - scsi-trans ecryptfs rdma crypto smc"
+).split(" ");
+
+const IN_PROC = new Set(
+  "tcp udp udplite raw icmp icmp6 packet unix netlink".split(" "),
+);
+
+/** Those of one namespace that are in the kernel's tables. /proc/net/netlink alone shows those of the others too. */
+function linesOf(rows: readonly SocketRow[], namespace: number): readonly string[] {
+  return rows
+    .filter((row) => row.netNamespace === namespace && row.seenIn.includes("hash"))
+    .filter((row) => IN_PROC.has(row.protocol))
+    .map(lineOf)
+    .toSorted();
+}
+
+export const socketsTruths: readonly Truth[] = [
+  {
+    view: "sockets",
+    claim: "every line of /proc/net in two network namespaces, and no more",
+    prepare,
+    async compare(run, read) {
+      await run(makeShortLivedSockets);
+      const states = new Set((await read("sockets")).map((row) => row["state"]));
+      for (const state of ["LISTEN", "ESTAB", "CLOSE-WAIT", "FIN-WAIT-2", "TIME-WAIT", "UNCONN"]) {
+        assert.ok(states.has(state), `no socket is in ${state}`);
+      }
+      for (const pid of ["1", "$(tail -n 1 /run/casemate-sockets)"]) {
+        const { output, rows } = await readBoth(run, read, printProcNet(pid));
+        const namespace = Number(/net:\[(\d+)\]/.exec(output)?.[1]);
+        assert.deepEqual(linesOf(rows, namespace), parseProcNet(output));
+      }
+    },
+  },
+  {
+    view: "sockets",
+    claim: "who has each socket open, as /proc/PID/fd shows",
+    prepare,
+    async compare(run, read) {
+      const command = "find /proc/[0-9]*/fd -lname 'socket:*' -printf '%p %l\\n' 2>/dev/null";
+      const { output, rows } = await readBoth(run, read, command);
+      const expected = [...output.matchAll(/^\/proc\/(\d+)\/fd\/(\d+) socket:\[(\d+)\]$/gm)].map(
+        ([, pid, fd, inode]) => `${inode} ${pid} ${fd}`,
+      );
+      const actual = rows.flatMap((row) =>
+        row.owners.map((owner) => `${row.inode} ${owner.pid} ${owner.fd}`),
+      );
+      assert.deepEqual(actual.toSorted(), expected.toSorted());
+      const unbound = rows.filter(({ seenIn }) => seenIn.length === 1 && seenIn[0] === "files");
+      assert.deepEqual(unbound.map(({ protocol }) => protocol).toSorted(), ["tcp", "udp"]);
+    },
+  },
+  {
+    view: "sockets",
+    claim: "what ss -ntua prints: states, addresses, devices, processes",
+    prepare,
+    async compare(run, read) {
+      await run(makeShortLivedSockets);
+      const { output, rows } = await readBoth(run, read, "readlink /proc/1/ns/net; ss -HnOtuap");
+      const namespace = Number(/net:\[(\d+)\]/.exec(output)?.[1]);
+      const actual = rows
+        .filter((row) => row.netNamespace === namespace && row.seenIn.includes("hash"))
+        .filter(({ protocol }) => protocol === "tcp" || protocol === "udp")
+        .map(ssLineOf);
+      const expected = output.split("\n").slice(1).filter(Boolean).map(ssLine);
+      assert.deepEqual(actual.toSorted(), expected.toSorted());
+    },
+  },
+];
+
+/** A row as `ss -HnOtuap` prints it, without its padding and the limits of listening sockets. */
+function ssLineOf(row: SocketRow): string {
+  const address = (text: string, port: number | null, device: string | null) => {
+    const isAny = text === "::" && row.family === "inet6";
+    const host = row.family === "inet6" ? (isAny ? "[::]" : `[${text}]`) : text;
+    return `${host}${device === null ? "" : `%${device}`}:${port === 0 ? "*" : port}`;
+  };
+  return [
+    row.protocol,
+    row.state,
+    row.receiveQueue,
+    row.state === "LISTEN" ? "-" : row.sendQueue,
+    address(row.local, row.localPort, row.device),
+    address(row.remote, row.remotePort, null),
+    row.owners
+      .map(({ name, pid, fd }) => `("${name}",pid=${pid},fd=${fd})`)
+      .toSorted()
+      .join(","),
+  ].join(" ");
+}
+
+function ssLine(line: string): string {
+  const [protocol, state, receive, send, local, remote, ...rest] = line.trim().split(/\s+/);
+  const users = [...rest.join(" ").matchAll(/\("[^"]*",pid=\d+,fd=\d+\)/g)].map(String);
+  // A socket that takes IPv4 too is `*` to ss.
+  const any = (end = "") => end.replace(/^\*(?=[:%])/, "[::]");
+  return [
+    protocol,
+    state,
+    receive,
+    state === "LISTEN" ? "-" : send,
+    any(local),
+    any(remote),
+    users.toSorted().join(","),
+  ].join(" ");
+}

@@ -1,0 +1,102 @@
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { CasemateError } from "@casemate/core";
+import { cachedDirectory } from "../content-cache.ts";
+import type { OnProgress } from "../progress.ts";
+import { runCommand } from "../run-command.ts";
+import { readDebianMirror, sourceLines } from "./apt-sources.ts";
+import type { Kernel } from "./kernel.ts";
+import { readKernel, takeKernel } from "./take-kernel.ts";
+
+export interface KernelOptions {
+  /** Debian's name of a release: `bullseye` has 5.10, `bookworm` 6.1, `trixie` 6.12, `sid` the newest. */
+  readonly suite: string;
+  readonly flavour: "cloud-amd64" | "amd64" | "rt-amd64";
+  readonly cacheDir: string;
+  /** A busybox that this host can run: `LabImage.busybox`. */
+  readonly busybox: string;
+  readonly onProgress?: OnProgress;
+}
+
+/**
+ * A Debian kernel that `bootTestGuest` can boot, downloaded through an apt root of its own (the host's
+ * apt learns nothing of it) and cached by suite and flavour.
+ */
+export async function fetchKernel(options: KernelOptions, signal?: AbortSignal): Promise<Kernel> {
+  const { suite, flavour, cacheDir } = options;
+  const directory = await cachedDirectory(
+    path.join(cacheDir, "kernels"),
+    `${suite}-${flavour}`,
+    (partial) => unpackKernel(partial, options, signal),
+    signal,
+  );
+  return readKernel(directory);
+}
+
+async function unpackKernel(
+  directory: string,
+  options: KernelOptions,
+  signal?: AbortSignal,
+): Promise<void> {
+  const { suite, flavour, busybox, onProgress = () => {} } = options;
+  const step = `kernel of ${suite}`;
+  const apt = path.join(directory, "apt");
+  const settings = await makeAptRoot(apt, suite, signal);
+  const run = (file: string, ...args: string[]) =>
+    runCommand(file, [...settings, ...args], { cwd: apt }, signal);
+
+  onProgress({ step, detail: "package lists" });
+  await run("apt-get", "update", "-q");
+  const meta = `linux-image-${flavour}`;
+  const depends = await run("apt-cache", "depends", "--important", meta);
+  const name = /^ +Depends: (linux-image-\S+)$/m.exec(depends)?.[1];
+  if (name === undefined) {
+    throw new CasemateError(
+      "lab/build-failed",
+      `Cannot fetch the kernel of ${suite}: ${meta} depends on no kernel there, expected one.`,
+    );
+  }
+  onProgress({ step, detail: name });
+  // Since Debian 14 the image and the modules are packages of their own.
+  const parts = await run("apt-cache", "depends", "--important", name);
+  const names = [...parts.matchAll(/^ +Depends: (linux-(?:base|binary|modules)-\S+)$/gm)];
+  await run("apt-get", "download", "-q", name, ...names.map((match) => match[1] ?? ""));
+  const tree = path.join(directory, "tree");
+  for (const archive of (await readdir(apt)).filter((file) => file.endsWith(".deb"))) {
+    await runCommand("dpkg-deb", ["--extract", path.join(apt, archive), tree], {}, signal);
+  }
+  await takeKernel(tree, directory, busybox, signal);
+  for (const scratch of [apt, tree]) await rm(scratch, { recursive: true });
+}
+
+/** An apt root with nothing installed and one suite; returns the options that make apt use it. */
+async function makeAptRoot(apt: string, suite: string, signal?: AbortSignal): Promise<string[]> {
+  const mirror = await readDebianMirror(signal);
+  if (mirror === undefined) {
+    throw new CasemateError(
+      "system/missing",
+      `Cannot fetch the kernel of ${suite}: this host's apt has no Debian source, expected one.`,
+      { next: "Add Debian's main and security archives to the host's apt sources." },
+    );
+  }
+  for (const place of ["lists/partial", "archives/partial"]) {
+    await mkdir(path.join(apt, place), { recursive: true });
+  }
+  // Debian 11 is signed by keys that older keyrings hold under this same name.
+  const keyring = "[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]";
+  const lines = sourceLines(mirror, suite).replaceAll(/^deb /gm, `deb ${keyring} `);
+  await writeFile(path.join(apt, "sources.list"), lines);
+  await writeFile(path.join(apt, "status"), "");
+  const settings = {
+    "Dir::State::lists": path.join(apt, "lists"),
+    "Dir::State::status": path.join(apt, "status"),
+    "Dir::Cache": apt,
+    "Dir::Etc::SourceList": path.join(apt, "sources.list"),
+    "Dir::Etc::SourceParts": "-",
+    "Dir::Etc::PreferencesParts": "-",
+    "APT::Architecture": "amd64",
+    "APT::Sandbox::User": "root",
+    "Acquire::Languages": "none",
+  };
+  return Object.entries(settings).flatMap(([name, value]) => ["-o", `${name}=${value}`]);
+}

@@ -1,0 +1,13 @@
+export { bootTestGuest, type TestGuest, type TestGuestOptions } from "./boot-test-guest.ts";
+export type { CommandResult } from "./console-protocol.ts";
+export { GuestConsole } from "./guest-console.ts";
+export { ensureImage, type ImageOptions, type LabImage } from "./image/ensure-image.ts";
+export { fetchKernel, type KernelOptions } from "./image/fetch-kernel.ts";
+export type { Kernel } from "./image/kernel.ts";
+export { type InitramfsOptions, makeInitramfs } from "./image/make-initramfs.ts";
+export { labCacheDir } from "./lab-cache-dir.ts";
+export type { GuestRole } from "./lab-guests.ts";
+export { PrivateLibvirt, type PrivateLibvirtOptions } from "./private-libvirt.ts";
+export type { LabProgress, OnProgress } from "./progress.ts";
+export { qmpCommand } from "./qmp-command.ts";
+export { type Lab, type LabGuest, type LabOptions, startLab } from "./start-lab.ts";
