@@ -1,4 +1,4 @@
-import type { Milliseconds } from "@casemate/core";
+import type { LookRequest } from "./inspectable-view.ts";
 import type { ViewTable } from "./view-table.ts";
 
 /** The states of a VM, in libvirt's words (virDomainState, libvirt-domain.h). */
@@ -39,7 +39,7 @@ export interface HostStatus {
   readonly detail: string;
 }
 
-/** One hypervisor host, as the control plane uses it: sees VMs and looks into them, changes nothing. */
+/** One hypervisor host, as the control plane uses it: sees VMs and looks into them; pauses them only where that is asked for. */
 export interface HostAgent extends AsyncDisposable {
   readonly id: string;
   readonly name: string;
@@ -48,16 +48,12 @@ export interface HostAgent extends AsyncDisposable {
   /** Throws `libvirt/unreachable`. */
   listVms(signal?: AbortSignal): Promise<readonly AgentVm[]>;
   /**
-   * The view `view` of the VM with `uuid`, read off this thread by a process without rights.
+   * A view of the VM with `uuid`, read off this thread by a process without rights.
    *
-   * Throws `vm/unknown`, `vm/not-running`, `vm/gone`, `memory/*`, `kernel/*`, `inspect/budget`, `inspect/crashed`.
+   * Throws `vm/*`, `memory/*`, `kernel/*`, `inspect/budget`, `inspect/crashed`; where it is to pause the VM,
+   * what `pauseVm` throws too.
    */
-  inspect(
-    uuid: string,
-    view: string,
-    budget: Milliseconds,
-    signal?: AbortSignal,
-  ): Promise<ViewTable>;
+  inspect(uuid: string, request: LookRequest, signal?: AbortSignal): Promise<ViewTable>;
   /** Calls `listener` for each event from now on; disposing ends it. */
   subscribe(listener: (event: HostEvent) => void): Disposable;
 }

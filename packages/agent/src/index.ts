@@ -1,3 +1,4 @@
+export { pauseLimit } from "@casemate/host";
 export {
   type AgentVm,
   type HostAgent,
@@ -7,6 +8,6 @@ export {
   vmStates,
 } from "./host-agent.ts";
 export { inspectImage } from "./inspect-image.ts";
-export { type InspectableView, inspectableView } from "./inspectable-view.ts";
+export { inspectableView, type LookRequest, type ViewRequest } from "./inspectable-view.ts";
 export { attachHost, type HostOptions } from "./local-host.ts";
 export type { ViewItem, ViewTable, ViewValue } from "./view-table.ts";

@@ -1,11 +1,26 @@
-import { CasemateError } from "@casemate/core";
-import { type DataClass, type View, views } from "@casemate/inspect";
+import { CasemateError, type Milliseconds } from "@casemate/core";
+import { type AnyView, parseArgument, views } from "@casemate/inspect";
 
-/** A view of which only the rows' own code knows what a row is. */
-export type InspectableView = View<DataClass, Readonly<Record<string, unknown>>>;
+/** What to look at: a view, what it is told besides, and what the look may cost. */
+export interface ViewRequest {
+  /** The view's id. */
+  readonly view: string;
+  /** As people write it; the view parses it. */
+  readonly argument?: string | undefined;
+  readonly budget: Milliseconds;
+}
 
-/** The view called `id`. Throws `usage` when there is none. */
-export function inspectableView(id: string): InspectableView {
+/** A look into a VM that may run. */
+export interface LookRequest extends ViewRequest {
+  /**
+   * Has the VM stand still while its memory is walked over, for `limit` at most (1 ms to 5 s, 50 ms unless
+   * given); without it the VM is not touched.
+   */
+  readonly pause?: { readonly limit?: Milliseconds | undefined } | undefined;
+}
+
+/** The view that is asked for. Throws `usage` when there is none or its argument does not fit. */
+export function inspectableView({ view: id, argument }: Omit<ViewRequest, "budget">): AnyView {
   const view = views.find((each) => each.id === id);
   if (view === undefined) {
     const known = views.map((each) => each.id).join(", ");
@@ -14,5 +29,6 @@ export function inspectableView(id: string): InspectableView {
       `Cannot read view ${id}: there is none of this name, expected one of ${known}.`,
     );
   }
-  return view as unknown as InspectableView; // its own columns are only ever given its own rows
+  parseArgument(view, argument);
+  return view;
 }

@@ -1,8 +1,10 @@
 import { closeSync } from "node:fs";
-import { CasemateError, type Milliseconds, toCasemateError } from "@casemate/core";
-import { type OpenGuestMemory, sendFds } from "@casemate/host";
+import { CasemateError, toCasemateError } from "@casemate/core";
+import { type OpenGuestMemory, type Pause, sendFds } from "@casemate/host";
+import type { ViewRequest } from "./inspectable-view.ts";
 import type { InspectorAnswer, InspectorRequest, ViewReading } from "./inspector/messages.ts";
 import { type InspectorProcess, startInspectorProcess } from "./inspector-process.ts";
+import type { ViewTable } from "./view-table.ts";
 
 /** What one inspector may use beyond the time a look is given. */
 const limits = {
@@ -17,6 +19,9 @@ export interface InspectedGuest {
   readonly key: string;
   open(): Promise<OpenGuestMemory>;
 }
+
+/** What a look at a guest that stood still brought. */
+export type FrozenReading = ViewReading & Required<Pick<ViewTable, "paused" | "takenAt">>;
 
 /**
  * One process without rights that reads the memory of all guests of this host, one look at a time.
@@ -33,27 +38,39 @@ export class Inspector implements AsyncDisposable {
     return this.#child?.pid;
   }
 
-  /** The items of `view`. Throws `inspect/budget`, `inspect/crashed`, and what reading the guest throws. */
-  look(
-    guest: InspectedGuest,
-    view: string,
-    budget: Milliseconds,
-    signal?: AbortSignal,
-  ): Promise<ViewReading> {
+  /** What the look brings. Throws `inspect/budget`, `inspect/crashed`, and what reading the guest throws. */
+  look(guest: InspectedGuest, request: ViewRequest, signal?: AbortSignal): Promise<ViewReading> {
     return this.#inTurn(async () => {
       signal?.throwIfAborted();
       const child = this.#running();
-      const known = child.attached.has(guest.key);
-      if (!known) await this.#attach(child, guest);
-      try {
-        return await this.#read(child, guest, view, budget);
-      } catch (thrown) {
-        // A guest that booted anew has its kernel elsewhere: what was known of it only seems damaged.
-        if (!known || toCasemateError(thrown).code !== "kernel/damaged") throw thrown;
-        await this.#detach(child, guest.key);
-        await this.#attach(child, guest);
-        return await this.#read(child, guest, view, budget);
-      }
+      const view = { ask: "view", guest: guest.key, request } as const;
+      const limitMs = request.budget + limits.graceMs;
+      return await this.#attached(child, guest, () => this.#askReading(child, view, limitMs));
+    });
+  }
+
+  /**
+   * As `look`, of a guest that `pause` has stand still while it is walked over, and no longer: its kernel is
+   * found, and the view walked a first time, before; what was seen is fetched after. What `pause` and resuming
+   * throw is thrown.
+   */
+  lookFrozen(
+    guest: InspectedGuest,
+    request: ViewRequest,
+    pause: () => Promise<Pause>,
+    signal?: AbortSignal,
+  ): Promise<FrozenReading> {
+    return this.#inTurn(async () => {
+      signal?.throwIfAborted();
+      const child = this.#running();
+      const limitMs = request.budget + limits.graceMs;
+      const walk = () => this.#ask(child, { ask: "walk", guest: guest.key, request }, limitMs);
+      await this.#attached(child, guest, walk);
+      await using held = await pause();
+      await walk();
+      const paused = await held.resume();
+      const reading = await this.#askReading(child, { ask: "fetch" }, limitMs);
+      return { ...reading, takenAt: held.pausedAt, paused };
     });
   }
 
@@ -82,6 +99,25 @@ export class Inspector implements AsyncDisposable {
     return this.#child;
   }
 
+  /** What `read` brings of a guest that is attached first, and anew where its kernel is another by now. */
+  async #attached<T>(
+    child: InspectorProcess,
+    guest: InspectedGuest,
+    read: () => Promise<T>,
+  ): Promise<T> {
+    const known = child.attached.has(guest.key);
+    if (!known) await this.#attach(child, guest);
+    try {
+      return await read();
+    } catch (thrown) {
+      // A guest that booted anew has its kernel elsewhere: what was known of it only seems damaged.
+      if (!known || toCasemateError(thrown).code !== "kernel/damaged") throw thrown;
+      await this.#detach(child, guest.key);
+      await this.#attach(child, guest);
+      return await read();
+    }
+  }
+
   async #attach(child: InspectorProcess, guest: InspectedGuest): Promise<void> {
     const { description, fds } = await guest.open();
     try {
@@ -101,14 +137,12 @@ export class Inspector implements AsyncDisposable {
     await this.#ask(child, { ask: "detach", guest: key }, limits.graceMs);
   }
 
-  async #read(
+  async #askReading(
     child: InspectorProcess,
-    { key }: InspectedGuest,
-    view: string,
-    budget: Milliseconds,
+    request: InspectorRequest,
+    limitMs: number,
   ): Promise<ViewReading> {
-    const request = { ask: "view", guest: key, view, budgetMs: budget } as const;
-    const answer = await this.#ask(child, request, budget + limits.graceMs);
+    const answer = await this.#ask(child, request, limitMs);
     if ("items" in answer) return answer;
     throw new CasemateError(
       "inspect/crashed",

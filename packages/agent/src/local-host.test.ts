@@ -11,12 +11,12 @@ test("attachHost: lists what libvirt's own test driver has, and looks into none 
   const [vm, ...others] = await host.listVms();
   assert.deepEqual(others, []);
   assert.deepEqual([vm?.name, vm?.state], ["test", "running"]);
-  await assert.rejects(host.inspect(vm?.uuid ?? "", "processes", budget), {
+  await assert.rejects(host.inspect(vm?.uuid ?? "", { view: "processes", budget }), {
     code: "memory/unsupported",
   });
-  await assert.rejects(host.inspect(vm?.uuid ?? "", "nosuch", budget), { code: "usage" });
+  await assert.rejects(host.inspect(vm?.uuid ?? "", { view: "nosuch", budget }), { code: "usage" });
   const nobody = "00000000-0000-4000-8000-000000000000";
-  await assert.rejects(host.inspect(nobody, "processes", budget), { code: "vm/unknown" });
+  await assert.rejects(host.inspect(nobody, { view: "processes", budget }), { code: "vm/unknown" });
 });
 
 test("attachHost: a libvirt that is not there is libvirt/unreachable", async () => {

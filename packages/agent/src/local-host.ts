@@ -6,9 +6,11 @@ import {
   LibvirtHost,
   type LibvirtHostEvent,
   openGuestMemory,
+  type Pause,
+  pauseVm,
 } from "@casemate/host";
 import type { AgentVm, HostAgent, HostEvent, HostStatus } from "./host-agent.ts";
-import { inspectableView } from "./inspectable-view.ts";
+import { inspectableView, type LookRequest } from "./inspectable-view.ts";
 import { type InspectedGuest, Inspector } from "./inspector.ts";
 import type { ViewTable } from "./view-table.ts";
 
@@ -17,6 +19,8 @@ export interface HostOptions {
   readonly uri: string;
   /** What the host's history goes by, where the URI is another each time. */
   readonly place?: string;
+  /** The directory where pauses are noted for whoever comes after a crash; without it no VM can be paused. */
+  readonly pauses?: string;
 }
 
 /**
@@ -25,13 +29,13 @@ export interface HostOptions {
  * Throws `libvirt/missing`, `libvirt/unreachable`, `libvirt/not-permitted` when the first attempt fails.
  */
 export async function attachHost(
-  { uri, place = uri }: HostOptions,
+  { uri, place = uri, pauses }: HostOptions,
   signal?: AbortSignal,
 ): Promise<HostAgent> {
   const host = new LibvirtHost(uri);
   await host.start(signal);
   const { state } = host;
-  if (state.kind === "connected") return new LocalHost(host, state.info.hostname, place);
+  if (state.kind === "connected") return new LocalHost(host, state.info.hostname, place, pauses);
   await host[Symbol.asyncDispose]();
   if (state.kind === "disconnected") throw state.cause;
   throw new CasemateError("cancelled", `Cannot attach to ${uri}: it was cancelled.`);
@@ -42,14 +46,16 @@ class LocalHost implements HostAgent {
   readonly name: string;
   readonly uri: string;
   readonly #host: LibvirtHost;
+  readonly #pauses: string | undefined;
   readonly #inspector = new Inspector();
   readonly #listeners = new Set<(event: HostEvent) => void>();
   readonly #watching: Promise<void>;
   /** The run of each VM whose memory the inspector holds, by UUID. */
   readonly #held = new Map<string, string>();
 
-  constructor(host: LibvirtHost, name: string, place: string) {
+  constructor(host: LibvirtHost, name: string, place: string, pauses: string | undefined) {
     this.#host = host;
+    this.#pauses = pauses;
     this.name = name;
     this.uri = host.uri;
     this.id = createHash("sha256").update(`${name}\0${place}`).digest("hex").slice(0, 16);
@@ -71,11 +77,10 @@ class LocalHost implements HostAgent {
 
   async inspect(
     uuid: string,
-    viewName: string,
-    budget: Milliseconds,
+    { pause, ...request }: LookRequest,
     signal?: AbortSignal,
   ): Promise<ViewTable> {
-    const view = inspectableView(viewName);
+    const view = inspectableView(request);
     const domain = await this.#host.withConnection((connection) =>
       connection.findDomain(uuid, signal),
     );
@@ -89,8 +94,12 @@ class LocalHost implements HostAgent {
     const takenAt = new Date();
     const guest = this.#guestOf(domain);
     await this.#hold(uuid, guest.key);
-    const reading = await this.#inspector.look(guest, view.id, budget, signal);
-    return { view, subject: domain.name, takenAt, ...reading };
+    const table = { view, subject: domain.name, takenAt };
+    if (pause === undefined) {
+      return { ...table, ...(await this.#inspector.look(guest, request, signal)) };
+    }
+    const freeze = () => this.#pause(domain, pause.limit, signal);
+    return { ...table, ...(await this.#inspector.lookFrozen(guest, request, freeze, signal)) };
   }
 
   subscribe(listener: (event: HostEvent) => void): Disposable {
@@ -115,6 +124,19 @@ class LocalHost implements HostAgent {
       "memory/unsupported",
       `Cannot look into ${name}: it is ${where}, expected a VM of QEMU on this one.`,
       { next: "Run Casemate on the machine that runs the VM." },
+    );
+  }
+
+  async #pause({ uuid, name }: Domain, limit?: Milliseconds, signal?: AbortSignal): Promise<Pause> {
+    const journal = this.#pauses;
+    if (journal === undefined) {
+      throw new CasemateError(
+        "internal",
+        `Cannot pause ${name}: this agent has no directory to note it in, expected one.`,
+      );
+    }
+    return await this.#host.withConnection((connection) =>
+      pauseVm({ connection, uuid, limit, journal }, signal),
     );
   }
 

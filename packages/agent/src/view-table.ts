@@ -1,5 +1,5 @@
-import type { Consistency } from "@casemate/inspect";
-import type { InspectableView } from "./inspectable-view.ts";
+import type { PauseEnd } from "@casemate/host";
+import type { AnyView, Consistency } from "@casemate/inspect";
 
 /** A value in an item, as JSON carries it: 64-bit numbers that may not fit a double are text. */
 export type ViewValue =
@@ -15,7 +15,7 @@ export type ViewItem = Readonly<Record<string, ViewValue>>;
 
 /** A table read out of a guest's memory. */
 export interface ViewTable {
-  readonly view: InspectableView;
+  readonly view: AnyView;
   /** What was looked into, for people: the VM or the dump. */
   readonly subject: string;
   readonly takenAt: Date;
@@ -23,5 +23,7 @@ export interface ViewTable {
   readonly elapsedMs: number;
   /** How far the rows can be trusted to be of one moment. */
   readonly consistency: Consistency;
+  /** How the VM stood still for it, where that was asked for. */
+  readonly paused?: PauseEnd;
   readonly items: readonly ViewItem[];
 }

@@ -28,8 +28,14 @@ interface Answer {
   readonly body: string;
 }
 
-async function get(url: string, certificate: string, token?: string): Promise<Answer> {
+async function get(
+  url: string,
+  certificate: string,
+  token?: string,
+  method = "GET",
+): Promise<Answer> {
   const sent = request(url, {
+    method,
     ca: certificate,
     headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
   });
@@ -45,12 +51,12 @@ test("startControl: every route but the two public ones refuses a caller without
   await using control = await startControl({ dataDirectory, listen: anyPort, verbose: false });
   const { certificate } = await readClientFile(dataDirectory);
   const publicOnes: string[] = [];
-  for (const { path } of [...routes, { path: "/openapi.json" }]) {
+  for (const { path, method } of [...routes, { path: "/openapi.json", method: "GET" }]) {
     const filled = path.replaceAll(/:[a-z]+/g, "x");
-    const { status, body } = await get(`${control.url}${filled}`, certificate);
+    const { status, body } = await get(`${control.url}${filled}`, certificate, undefined, method);
     if (status === 401) assert.equal(JSON.parse(body).code, "auth/required");
     else publicOnes.push(path);
-    const wrong = await get(`${control.url}${filled}`, certificate, "cm_wrong");
+    const wrong = await get(`${control.url}${filled}`, certificate, "cm_wrong", method);
     assert.equal(wrong.status === 401, status === 401, path);
   }
   assert.deepEqual(publicOnes.sort(), ["/healthz", "/openapi.json"]);
@@ -64,13 +70,12 @@ test("startControl: the OpenAPI document names every route and who may call it",
   const { openapi, paths } = JSON.parse(body);
   assert.equal(openapi, "3.1.0");
   assert.equal(headers["x-content-type-options"], "nosniff");
-  assert.deepEqual(
-    Object.keys(paths).sort(),
-    routes.map(({ path }) => path.replaceAll(/:([a-z]+)/g, "{$1}")).sort(),
-  );
-  for (const { path, permission } of routes) {
-    const { get: described } = paths[path.replaceAll(/:([a-z]+)/g, "{$1}")];
-    assert.deepEqual(described.security, permission === "public" ? [] : [{ token: [] }], path);
+  const described = (path: string) => path.replaceAll(/:([a-z]+)/g, "{$1}");
+  const expected = new Set(routes.map(({ path }) => described(path)));
+  assert.deepEqual(Object.keys(paths).sort(), [...expected].sort());
+  for (const { path, method, permission } of routes) {
+    const { security } = paths[described(path)][method.toLowerCase()];
+    assert.deepEqual(security, permission === "public" ? [] : [{ token: [] }], path);
   }
 });
 
@@ -144,6 +149,8 @@ test("startControl: what is unknown or malformed is answered as a document, not 
   const odd = await get(`${control.url}/api/v1/vms/x/views/processes?budget=x`, certificate, token);
   assert.equal(odd.status, 400);
   assert.equal(JSON.parse(odd.body).code, "usage");
+  const long = `${control.url}/api/v1/vms/x/views/processes?limit=5001`;
+  assert.equal((await get(long, certificate, token, "POST")).status, 400);
   const none = await get(`${control.url}/api/v1/vms/nosuch`, certificate, token);
   assert.equal(none.status, 404);
   assert.equal(JSON.parse(none.body).code, "vm/unknown");

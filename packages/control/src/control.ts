@@ -1,9 +1,8 @@
 import { join } from "node:path";
 import type { HostAgent, HostEvent } from "@casemate/agent";
-import { CasemateError } from "@casemate/core";
+import { apiVersion, CasemateError } from "@casemate/core";
 import type { FastifyInstance } from "fastify";
 import { tokensIn } from "./accounts/tokens.ts";
-import { apiVersion } from "./api/contract/document.ts";
 import type { Event } from "./api/contract/event.ts";
 import { createServer } from "./api/server.ts";
 import { writeClientFile } from "./client-file.ts";

@@ -123,6 +123,11 @@ export const errorCatalogue = {
     status: 409,
     exit: ExitCode.inconclusive,
   },
+  "vm/still-paused": {
+    next: "Casemate goes on trying; once libvirt answers again, `casemate vm list` shows the state.",
+    status: 502,
+    exit: ExitCode.failed,
+  },
   "memory/not-permitted": {
     next: "Run as root: reading a guest's memory needs the rights of its QEMU process.",
     status: 503,

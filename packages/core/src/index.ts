@@ -1,3 +1,4 @@
+export { apiVersion } from "./api-version.ts";
 export { BinaryReader } from "./binary-reader.ts";
 export type { Brand } from "./brand.ts";
 export { CasemateError, toCasemateError } from "./casemate-error.ts";

@@ -36,3 +36,7 @@ export {
 export { openMemoryImage } from "./memory/open-memory-image.ts";
 export { openVmMemory } from "./memory/open-vm-memory.ts";
 export { openSocketPair, type ReceivedFds, receiveFds, sendFds } from "./memory/pass-fds.ts";
+export type { Pause, PauseEnd, PauseOutcome } from "./pause/pause.ts";
+export { pauseLimit } from "./pause/pause-limit.ts";
+export { type PauseOptions, pauseVm } from "./pause/pause-vm.ts";
+export { type AbandonedPause, resumeAbandonedPauses } from "./pause/resume-abandoned-pauses.ts";

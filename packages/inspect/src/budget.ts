@@ -3,7 +3,7 @@ import { CasemateError } from "@casemate/core";
 export interface BudgetLimits {
   /** Wall time, in milliseconds. */
   readonly milliseconds?: number;
-  /** Elements that all walks together may visit. */
+  /** Elements that all walks together may visit; more time brings more of them. */
   readonly steps?: number;
 }
 
@@ -14,21 +14,30 @@ const CLOCK_INTERVAL = 256;
 export class Budget {
   static readonly DEFAULT_MILLISECONDS = 2_000;
   static readonly DEFAULT_STEPS = 500_000;
+  static readonly #STEPS_PER_MILLISECOND = Budget.DEFAULT_STEPS / Budget.DEFAULT_MILLISECONDS;
 
   readonly milliseconds: number;
   readonly steps: number;
-  readonly #deadline: number;
+  #deadline: number;
   #spent = 0;
   #nextLook = 1;
 
   constructor(limits: BudgetLimits = {}) {
     this.milliseconds = limits.milliseconds ?? Budget.DEFAULT_MILLISECONDS;
-    this.steps = limits.steps ?? Budget.DEFAULT_STEPS;
+    const steps = Math.ceil(this.milliseconds * Budget.#STEPS_PER_MILLISECOND);
+    this.steps = limits.steps ?? Math.max(Budget.DEFAULT_STEPS, steps);
     this.#deadline = performance.now() + this.milliseconds;
   }
 
   get spent(): number {
     return this.#spent;
+  }
+
+  /** For another attempt: steps anew, and what is left of the time. */
+  renew(): Budget {
+    const renewed = new Budget(this);
+    renewed.#deadline = this.#deadline;
+    return renewed;
   }
 
   /** Pays for `count` elements. Throws `inspect/budget` when time or steps are used up. */

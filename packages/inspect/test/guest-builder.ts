@@ -231,7 +231,7 @@ function buildTypes(): BtfBuilder {
   return btf;
 }
 
-/** What trees are made of: rbtree.h, xarray.h, maple_tree.h. */
+/** What trees and tables are made of: rbtree.h, xarray.h, maple_tree.h, rhashtable.h. */
 function addWalkTypes(
   btf: BtfBuilder,
   { byte, u64, list }: { byte: number; u64: number; list: number },
@@ -256,6 +256,17 @@ function addWalkTypes(
     { name: "idr_base", type: btf.int("unsigned short", 2) },
   ]);
   btf.struct("maple_tree", [{ name: "ma_root", type: list }]);
+  btf.struct("rhashtable", [
+    { name: "tbl", type: list },
+    { name: "rhlist", type: byte },
+  ]);
+  const unsigned = btf.int("unsigned int", 4);
+  btf.struct("bucket_table", [
+    { name: "size", type: unsigned },
+    { name: "nest", type: unsigned },
+    { name: "future_tbl", type: list },
+    { name: "buckets", type: btf.array(list, 0) },
+  ]);
   const node = (slots: number) =>
     btf.struct("", [
       { name: "parent", type: u64 },

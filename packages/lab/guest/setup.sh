@@ -2,6 +2,7 @@
 # Makes the unpacked Debian tree $1 a lab guest: our files, users, no identity of its own.
 # Runs inside mmdebstrap, after the packages are configured.
 set -eu
+umask 022
 root=$1
 files=$(dirname "$0")/files
 

@@ -3,13 +3,14 @@ import { randomUUID } from "node:crypto";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { CasemateError } from "@casemate/core";
+import { CasemateError, MiB } from "@casemate/core";
 import { GuestConsole } from "./guest-console.ts";
-import { ensureImage, type ImageOptions } from "./image/ensure-image.ts";
+import { ensureImage, type ImageOptions, type LabImage } from "./image/ensure-image.ts";
 import type { Kernel } from "./image/kernel.ts";
 import { makeInitramfs } from "./image/make-initramfs.ts";
+import { makeOverlay } from "./make-overlay.ts";
 import { qmpCommand } from "./qmp-command.ts";
-import { runCommand } from "./run-command.ts";
+import { type TestGuestHardware, testGuestArguments } from "./test-guest-arguments.ts";
 
 export interface TestGuestOptions extends ImageOptions {
   /** The image's own kernel unless another is given. */
@@ -39,7 +40,10 @@ export interface TestGuest extends AsyncDisposable {
   readonly console: GuestConsole;
   /** Path of QEMU's QMP socket; it serves one client at a time. */
   readonly qmpSocket: string;
-  /** Writes all of the guest's RAM below 4 GiB as a raw image while the guest is stopped. */
+  /**
+   * Writes the guest's RAM as a raw image while the guest is stopped. For guests up to 2 GiB: above,
+   * RAM is not in one piece.
+   */
   dump(file: string): Promise<void>;
 }
 
@@ -49,107 +53,104 @@ export async function bootTestGuest(
   signal?: AbortSignal,
 ): Promise<TestGuest> {
   const image = await ensureImage(options, signal);
-  const { kernel = image.kernel, memoryMiB = 256, machine = "q35" } = options;
+  await using undo = new AsyncDisposableStack();
   const directory = await mkdtemp(path.join(tmpdir(), "casemate-guest-"));
-  const file = (name: string) => path.join(directory, name);
-  const remove = () => rm(directory, { recursive: true, force: true });
+  undo.defer(() => rm(directory, { recursive: true, force: true }));
+  const kernel = options.kernel ?? image.kernel;
+  const hardware: TestGuestHardware = {
+    uuid: randomUUID(),
+    memoryMiB: options.memoryMiB ?? 256,
+    cpu: options.cpu ?? "max",
+    machine: options.machine ?? "q35",
+    sharedMemory: options.sharedMemory ?? true,
+    accelerator: options.accelerator ?? "tcg",
+    vmlinuz: kernel.vmlinuz,
+    initramfs: await prepareInitramfs(directory, image, options),
+    cmdline: formatCmdline(options),
+    disk: await prepareDisk(directory, image, options, signal),
+    bootLog: path.join(directory, "boot.log"),
+    consoleSocket: path.join(directory, "console"),
+    qmpSocket: path.join(directory, "qmp"),
+  };
+  const { pid, ended, words } = startQemu(hardware, undo);
   try {
-    const { modules, role } = options;
-    const ownInitramfs = modules !== undefined || options.kernel !== undefined;
-    if (ownInitramfs) {
-      const { busybox } = image;
-      const initramfs = { kernel, busybox, ...(modules === undefined ? {} : { modules }) };
-      await writeFile(file("initramfs"), await makeInitramfs(initramfs));
-    }
-    const base = ["-F", "qcow2", "-b", image.disk];
-    const disk = file("disk.qcow2");
-    if (role !== undefined) {
-      await runCommand("qemu-img", ["create", "-q", "-f", "qcow2", ...base, disk], {}, signal);
-    }
-    const ram = `memory-backend-memfd,id=ram,size=${memoryMiB}M,share=on`;
-    const uuid = randomUUID();
-    const shared = options.sharedMemory ?? true;
-    const root = role === undefined ? "" : `root=/dev/vda casemate.role=${role}`;
-    const args = [
-      ...[
-        "-name",
-        "guest=casemate-test",
-        "-uuid",
-        uuid,
-        "-nodefaults",
-        "-no-user-config",
-        "-display",
-        "none",
-      ],
-      ...["-machine", `${machine}${shared ? ",memory-backend=ram" : ""}`],
-      ...["-accel", options.accelerator ?? "tcg", "-cpu", options.cpu ?? "max"],
-      ...["-m", `${memoryMiB}M`, ...(shared ? ["-object", ram] : [])],
-      ...["-serial", `file:${file("boot.log")}`],
-      ...["-serial", `unix:${file("console")},server=on,wait=off`],
-      ...["-qmp", `unix:${file("qmp")},server=on,wait=off`],
-      ...["-device", "virtio-rng-pci"],
-      ...(role === undefined ? [] : ["-drive", `if=virtio,format=qcow2,file=${disk}`]),
-      ...["-kernel", kernel.vmlinuz, "-initrd", ownInitramfs ? file("initramfs") : image.initramfs],
-      "-append",
-      `console=ttyS0 quiet casemate.hostname=guest ${root} ${options.append ?? ""}`.trim(),
-    ];
-    const qemu = spawn("setpriv", ["--pdeathsig", "KILL", "qemu-system-x86_64", ...args], {
-      stdio: ["ignore", "ignore", "pipe"],
-      detached: true,
-    });
-    let words = "";
-    qemu.stderr.on("data", (text) => (words += text));
-    const ended = new AbortController();
-    const exited = new Promise<void>((resolve) => {
-      const end = () => {
-        ended.abort();
-        resolve();
-      };
-      qemu.once("error", end).once("exit", end);
-    });
-    const stop = async () => {
-      qemu.kill("SIGKILL");
-      await exited;
-      await remove();
+    const waits = AbortSignal.any([ended, ...(signal === undefined ? [] : [signal])]);
+    const console = undo.use(await GuestConsole.open(hardware.consoleSocket, waits));
+    await console.waitUntilReady(signal);
+    const owned = undo.move();
+    return {
+      ...hardware,
+      pid,
+      kernel,
+      console,
+      dump: (to) => dump(hardware, to),
+      [Symbol.asyncDispose]: () => owned.disposeAsync(),
     };
-    try {
-      const waits = AbortSignal.any([ended.signal, ...(signal === undefined ? [] : [signal])]);
-      const console = await GuestConsole.open(file("console"), waits);
-      await console.waitUntilReady(waits);
-      return {
-        pid: qemu.pid ?? 0,
-        uuid,
-        kernel,
-        memoryMiB,
-        console,
-        qmpSocket: file("qmp"),
-        dump: (to) => dump(file("qmp"), memoryMiB, to),
-        [Symbol.asyncDispose]: async () => {
-          await console[Symbol.asyncDispose]();
-          await stop();
-        },
-      };
-    } catch (cause) {
-      const log = await readFile(file("boot.log"), "utf8").catch(() => "");
-      await stop();
-      if (signal?.aborted === true) throw cause;
-      throw new CasemateError(
-        "lab/build-failed",
-        `Cannot boot a test guest: QEMU ended and said "${words.trim()}", the guest "${log.slice(-500)}".`,
-        { cause },
-      );
-    }
-  } catch (error) {
-    await remove();
-    throw error;
+  } catch (cause) {
+    if (signal?.aborted === true) throw cause;
+    const said = await readFile(hardware.bootLog, "utf8").catch(() => "");
+    throw new CasemateError(
+      "lab/build-failed",
+      `Cannot boot a test guest: QEMU ended and said "${words()}", the guest "${said.slice(-500)}".`,
+      { cause },
+    );
   }
 }
 
-async function dump(qmpSocket: string, memoryMiB: number, to: string): Promise<void> {
+/** Starts QEMU, which ends with `undo` or with this process. */
+function startQemu(hardware: TestGuestHardware, undo: AsyncDisposableStack) {
+  const command = ["--pdeathsig", "KILL", "qemu-system-x86_64", ...testGuestArguments(hardware)];
+  const qemu = spawn("setpriv", command, { stdio: ["ignore", "ignore", "pipe"], detached: true });
+  let words = "";
+  qemu.stderr.on("data", (text) => (words += text));
+  const ended = new AbortController();
+  const exited = new Promise<void>((resolve) => {
+    qemu.once("error", () => resolve()).once("exit", () => resolve());
+  }).then(() => ended.abort());
+  undo.defer(async () => {
+    qemu.kill("SIGKILL");
+    await exited;
+  });
+  return { pid: qemu.pid ?? 0, ended: ended.signal, words: () => words.trim() };
+}
+
+function formatCmdline({ role, append }: TestGuestOptions): string {
+  return [
+    "console=ttyS0 quiet cryptomgr.notests casemate.hostname=guest",
+    ...(role === undefined ? [] : [`root=/dev/vda casemate.role=${role}`]),
+    ...(append === undefined ? [] : [append]),
+  ].join(" ");
+}
+
+/** The image's initramfs, or one of the guest's own where the kernel or the modules are others. */
+async function prepareInitramfs(
+  directory: string,
+  image: LabImage,
+  { kernel, modules }: TestGuestOptions,
+): Promise<string> {
+  if (kernel === undefined && modules === undefined) return image.initramfs;
+  const file = path.join(directory, "initramfs");
+  const parts = { kernel: kernel ?? image.kernel, busybox: image.busybox };
+  await writeFile(file, await makeInitramfs(modules === undefined ? parts : { ...parts, modules }));
+  return file;
+}
+
+async function prepareDisk(
+  directory: string,
+  image: LabImage,
+  { role }: TestGuestOptions,
+  signal?: AbortSignal,
+): Promise<string | undefined> {
+  if (role === undefined) return undefined;
+  const disk = path.join(directory, "disk.qcow2");
+  await makeOverlay(disk, image.disk, signal);
+  return disk;
+}
+
+async function dump({ qmpSocket, memoryMiB }: TestGuestHardware, to: string): Promise<void> {
   await qmpCommand(qmpSocket, "stop");
   try {
-    const size = memoryMiB * 1024 * 1024;
-    await qmpCommand(qmpSocket, "pmemsave", { val: 0, size, filename: to });
+    await qmpCommand(qmpSocket, "pmemsave", { val: 0, size: memoryMiB * MiB, filename: to });
   } finally {
     await qmpCommand(qmpSocket, "cont");
   }

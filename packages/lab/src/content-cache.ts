@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
-import { mkdir, rename, rm, stat } from "node:fs/promises";
+import { rename, rm, stat } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CasemateError } from "@casemate/core";
+import { makeDirectory } from "./make-directory.ts";
 
 /**
  * The directory `root/key`, built by `build` if it is not there yet.
@@ -23,7 +24,7 @@ export async function cachedDirectory(
   if (await exists(whole)) return whole;
   const partial = path.join(root, `.${key}.partial`);
   await rm(partial, { recursive: true, force: true });
-  await mkdir(partial, { recursive: true, mode: 0o755 });
+  await makeDirectory(partial);
   try {
     await build(partial);
     await rename(partial, whole);

@@ -20,7 +20,8 @@ export function formatDomainXml(
 ): string {
   const kvm = accelerator === "kvm";
   const cmdline = [
-    "console=ttyS0 quiet root=/dev/vda",
+    // Without the self-tests of the kernel's ciphers: a sixth of the boot under TCG.
+    "console=ttyS0 quiet cryptomgr.notests root=/dev/vda",
     `casemate.hostname=${guest.name} casemate.role=${guest.role}`,
   ].join(" ");
   return formatXml(

@@ -1,5 +1,6 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import path from "node:path";
+import { makeDirectory } from "./make-directory.ts";
 
 /** One line of an fstab(5). */
 export interface Mount {
@@ -30,7 +31,7 @@ export async function prepareMounts(
   const cache = path.join(options.cacheDir, "libvirt");
   const hidden = ["/var/lib/libvirt", "/var/log/libvirt", "/var/cache/libvirt", "/etc/libvirt"];
   const places = [...["lib", "log", "etc", "run"].map(own), cache, ...hidden];
-  for (const place of places) await mkdir(place, { recursive: true });
+  for (const place of places) await makeDirectory(place);
   const bind = (source: string, target: string): Mount => {
     return { source, target, type: "none", options: "rbind" };
   };
@@ -43,7 +44,7 @@ export async function prepareMounts(
   ];
   if (options.accelerator === "tcg") {
     for (const place of ["dev/net", "dev/pts", "dev/shm"]) {
-      await mkdir(own(place), { recursive: true });
+      await makeDirectory(own(place));
     }
     for (const device of devices) {
       await writeFile(own(`dev/${device}`), "");
@@ -54,7 +55,7 @@ export async function prepareMounts(
   // The directory itself stays where it is, if that is below /run.
   const below = path.relative("/run", directory);
   if (!below.startsWith("..")) {
-    await mkdir(own(`run/${below}`), { recursive: true });
+    await makeDirectory(own(`run/${below}`));
     mounts.push({ ...bind(directory, own(`run/${below}`)), options: "bind" });
   }
   mounts.push(bind(own("run"), "/run"));

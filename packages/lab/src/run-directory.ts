@@ -1,5 +1,6 @@
 import { chmod, mkdir, readdir, readFile, rm } from "node:fs/promises";
 import path from "node:path";
+import { makeDirectory } from "./make-directory.ts";
 
 let runs = 0;
 
@@ -9,7 +10,7 @@ let runs = 0;
  * Those that processes left behind which have ended since are removed.
  */
 export async function makeRunDirectory(parent: string, mode: number): Promise<string> {
-  await mkdir(parent, { recursive: true, mode: 0o755 });
+  await makeDirectory(parent);
   for (const name of await readdir(parent)) {
     const [, pid, start] = /^(\d+)\.(\d+)\.\d+$/.exec(name) ?? [];
     if (pid === undefined || (await readStartTime(pid)) === start) continue;

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { chown, realpath, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { CasemateError } from "@casemate/core";
@@ -6,6 +7,8 @@ import { type DomainFiles, formatDomainXml } from "./domain-xml.ts";
 import { GuestConsole } from "./guest-console.ts";
 import { ensureImage, type LabImage } from "./image/ensure-image.ts";
 import { type GuestPlan, labNetwork, planGuests } from "./lab-guests.ts";
+import { makeDirectory } from "./make-directory.ts";
+import { makeOverlay } from "./make-overlay.ts";
 import { formatNetworkXml } from "./network-xml.ts";
 import { PrivateLibvirt } from "./private-libvirt.ts";
 import type { OnProgress } from "./progress.ts";
@@ -20,6 +23,8 @@ export interface LabOptions {
   readonly cacheDir: string;
   /** `kvm` only where a guest was seen to run with it. */
   readonly accelerator: "kvm" | "tcg";
+  /** Keeps the guests' disks for the next run instead of beginning each with new ones. */
+  readonly keepDisks?: boolean;
   readonly onProgress?: OnProgress;
 }
 
@@ -55,16 +60,20 @@ export async function startLab(options: LabOptions, signal?: AbortSignal): Promi
   const image = await ensureImage(options, signal);
 
   onProgress({ step: "libvirt" });
-  const disks = await makeRunDirectory(options.dataDir, 0o711);
-  undo.defer(() => rm(disks, { recursive: true, force: true }));
+  const run = await makeRunDirectory(options.dataDir, 0o711);
+  undo.defer(() => rm(run, { recursive: true, force: true }));
+  // Overlays fit only the image that they were made over.
+  const kept = path.join(options.dataDir, `disks-${path.basename(image.directory)}`);
+  const disks = options.keepDisks === true ? kept : run;
+  await makeDirectory(disks);
   const libvirt = undo.use(await PrivateLibvirt.start(options, signal));
   const user = await readQemuUser(signal);
   const plans = planGuests(await realpath(options.dataDir));
   const guests = await Promise.all(
     plans.map(async (plan): Promise<LabGuest> => {
       const disk = path.join(disks, `${plan.name}.qcow2`);
-      const bootLog = path.join(disks, `${plan.name}.boot.log`);
-      await makeDisk(disk, image.disk, signal);
+      const bootLog = path.join(run, `${plan.name}.boot.log`);
+      if (!existsSync(disk)) await makeOverlay(disk, image.disk, signal);
       await writeFile(bootLog, "");
       for (const file of [disk, bootLog]) await chown(file, user.uid, user.gid);
       const consoleSocket = path.join(libvirt.directory, `${plan.name}.console`);
@@ -106,11 +115,6 @@ export async function startLab(options: LabOptions, signal?: AbortSignal): Promi
     waitUntilReady,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
-}
-
-async function makeDisk(disk: string, base: string, signal?: AbortSignal): Promise<void> {
-  const args = ["create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", base, disk];
-  await runCommand("qemu-img", args, {}, signal);
 }
 
 /** Throws where QEMU's user cannot get at a file, which libvirt would say less plainly. */

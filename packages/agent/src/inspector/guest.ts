@@ -1,6 +1,6 @@
-import { milliseconds, type PhysicalMemory } from "@casemate/core";
-import { attach, type Kernel, ProfileCache } from "@casemate/inspect";
-import { inspectableView } from "../inspectable-view.ts";
+import type { PhysicalMemory } from "@casemate/core";
+import { attach, type Kernel, ProfileCache, parseArgument } from "@casemate/inspect";
+import { inspectableView, type ViewRequest } from "../inspectable-view.ts";
 import type { ViewReading } from "./messages.ts";
 
 /** A guest whose memory is open and whose kernel was found; disposing lets go of both. */
@@ -25,18 +25,13 @@ export class Guest implements AsyncDisposable {
     }
   }
 
-  /** The rows of view `id` within `budgetMs`. Throws `vm/gone`, `kernel/*`, `inspect/budget`. */
-  read(id: string, budgetMs: number): ViewReading {
-    const view = inspectableView(id);
-    const grant = this.#kernel.grant(...view.needs);
-    const { items, consistency, ...cost } = grant.read(view, {
-      milliseconds: milliseconds(budgetMs),
-    });
-    return {
-      items: items as ViewReading["items"], // views promise JSON's own types; the agent checks
-      consistency,
-      elapsedMs: cost.milliseconds,
-    };
+  /** The rows of a view within its budget. Throws `usage`, `vm/gone`, `kernel/*`, `inspect/*`. */
+  read(request: ViewRequest): ViewReading {
+    const view = inspectableView(request);
+    const { items, consistency, milliseconds } = this.#kernel
+      .grant(...view.needs)
+      .read(view, { milliseconds: request.budget }, parseArgument(view, request.argument));
+    return { items, consistency, elapsedMs: milliseconds };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -10,12 +10,20 @@ import { dieWithParent } from "./die-with-parent.ts";
 import { dropPrivileges } from "./drop-privileges.ts";
 import { encodeFrame, walkFrames } from "./frames.ts";
 import { Guest } from "./guest.ts";
-import type { InspectorAnswer, InspectorRequest } from "./messages.ts";
+import type { InspectorAnswer, InspectorRequest, ViewReading } from "./messages.ts";
 
 const memorySocket = 3;
 const memoryTimeoutMs = 1_000;
 
 const guests = new Map<string, Guest>();
+/** What the last walk saw, until it is fetched. */
+let walked: ViewReading | undefined;
+
+function attached(key: string): Guest {
+  const guest = guests.get(key);
+  if (guest === undefined) throw new Error("Asked for a guest that was never attached.");
+  return guest;
+}
 
 async function answer(request: InspectorRequest): Promise<InspectorAnswer> {
   switch (request.ask) {
@@ -25,10 +33,16 @@ async function answer(request: InspectorRequest): Promise<InspectorAnswer> {
       guests.set(request.guest, await Guest.open(memoryFrom(description, fds)));
       return { done: true };
     }
-    case "view": {
-      const guest = guests.get(request.guest);
-      if (guest === undefined) throw new Error("Asked for a guest that was never attached.");
-      return guest.read(request.view, request.budgetMs);
+    case "view":
+      return attached(request.guest).read(request.request);
+    case "walk":
+      walked = attached(request.guest).read(request.request);
+      return { done: true };
+    case "fetch": {
+      const reading = walked;
+      walked = undefined;
+      if (reading === undefined) throw new Error("Asked for a walk that was never made.");
+      return reading;
     }
     case "detach": {
       await guests.get(request.guest)?.[Symbol.asyncDispose]();

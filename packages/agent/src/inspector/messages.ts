@@ -1,16 +1,15 @@
 import { CasemateError, type ErrorCode, errorCatalogue } from "@casemate/core";
 import type { Consistency } from "@casemate/inspect";
+import type { ViewRequest } from "../inspectable-view.ts";
 import type { ViewItem, ViewTable, ViewValue } from "../view-table.ts";
 
 /** What the agent asks its inspector. The memory of a guest to attach comes over the other socket just before. */
 export type InspectorRequest =
   | { readonly ask: "attach"; readonly guest: string }
-  | {
-      readonly ask: "view";
-      readonly guest: string;
-      readonly view: string;
-      readonly budgetMs: number;
-    }
+  | { readonly ask: "view"; readonly guest: string; readonly request: ViewRequest }
+  /** Walks as for a view, and keeps what it saw until it is fetched: the guest may stand still meanwhile. */
+  | { readonly ask: "walk"; readonly guest: string; readonly request: ViewRequest }
+  | { readonly ask: "fetch" }
   | { readonly ask: "detach"; readonly guest: string };
 
 /** What a look at a view brought. */

@@ -5,20 +5,26 @@ import { CasemateError, type ErrorCode, errorCatalogue, MiB } from "@casemate/co
 /** The API of a running control plane. */
 export interface ControlClient {
   /** The document at `path`. Throws `api/unreachable` and whatever error the API answers. */
-  get(path: string, signal?: AbortSignal): Promise<Readonly<Record<string, unknown>>>;
+  get(path: string, signal?: AbortSignal): Promise<Document>;
+  /** As `get`, of what the API does something for. */
+  post(path: string, signal?: AbortSignal): Promise<Document>;
 }
+
+type Document = Readonly<Record<string, unknown>>;
 
 const limits = { timeoutMs: 90_000, answerBytes: 256 * MiB };
 
 /** The client for what a client file names; it trusts that file's certificate and no other. */
 export function controlClient(file: ClientFile): ControlClient {
+  const ask = async (method: string, path: string, signal?: AbortSignal): Promise<Document> => {
+    const { status, text } = await fetchText(file, method, path, signal);
+    const document = parseDocument(text, path);
+    if (status < 400) return document;
+    throw asError(document, path);
+  };
   return {
-    async get(path, signal) {
-      const { status, text } = await fetchText(file, path, signal);
-      const document = parseDocument(text, path);
-      if (status < 400) return document;
-      throw asError(document, path);
-    },
+    get: (path, signal) => ask("GET", path, signal),
+    post: (path, signal) => ask("POST", path, signal),
   };
 }
 
@@ -27,9 +33,15 @@ interface Answer {
   readonly text: string;
 }
 
-function fetchText(file: ClientFile, path: string, signal?: AbortSignal): Promise<Answer> {
+function fetchText(
+  file: ClientFile,
+  method: string,
+  path: string,
+  signal?: AbortSignal,
+): Promise<Answer> {
   const { promise, resolve, reject } = Promise.withResolvers<Answer>();
   const sent = request(new URL(path, file.url), {
+    method,
     ca: file.certificate,
     headers: { authorization: `Bearer ${file.token}`, accept: "application/json" },
     timeout: limits.timeoutMs,
@@ -55,7 +67,7 @@ function fetchText(file: ClientFile, path: string, signal?: AbortSignal): Promis
   return promise;
 }
 
-function parseDocument(text: string, path: string): Readonly<Record<string, unknown>> {
+function parseDocument(text: string, path: string): Document {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -70,7 +82,7 @@ function parseDocument(text: string, path: string): Readonly<Record<string, unkn
   );
 }
 
-function asError(document: Readonly<Record<string, unknown>>, path: string): CasemateError {
+function asError(document: Document, path: string): CasemateError {
   const { code, message, next } = document;
   if (typeof code === "string" && isErrorCode(code) && typeof message === "string") {
     return new CasemateError(code, message, typeof next === "string" ? { next } : {});

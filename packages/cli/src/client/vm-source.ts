@@ -1,8 +1,7 @@
-import type { HostAgent, ViewTable } from "@casemate/agent";
-import { CasemateError, milliseconds } from "@casemate/core";
+import { join, resolve } from "node:path";
+import type { HostAgent, LookRequest, ViewTable } from "@casemate/agent";
+import { CasemateError } from "@casemate/core";
 import type { Environment } from "../environment.ts";
-import { controlClient } from "./control-client.ts";
-import { readClientFile } from "./read-client-file.ts";
 
 /** A VM, as far as the command line shows it; more fields may come with it. */
 export interface ListedVm {
@@ -23,18 +22,18 @@ export interface SeenView extends Omit<ViewTable, "takenAt" | "view"> {
 
 /** The table as the API answers it. */
 export function asSeenView(table: ViewTable): SeenView {
-  const { view, subject, takenAt, elapsedMs, consistency, items } = table;
+  const { view, subject, takenAt, elapsedMs, consistency, paused, items } = table;
   const columns = view.columns.map(({ key, title, align = "left" }) => ({ key, title, align }));
   return {
     ...{ kind: view.kind, view: view.id, subject, takenAt: takenAt.toISOString() },
-    ...{ elapsedMs, consistency, columns, items },
+    ...{ elapsedMs, consistency, ...(paused === undefined ? {} : { paused }), columns, items },
   };
 }
 
 /** Where VMs are asked about: a running control plane, or a hypervisor directly. */
 export interface VmSource extends AsyncDisposable {
   listVms(): Promise<readonly ListedVm[]>;
-  view(vm: string, view: string, budgetMs: number): Promise<SeenView>;
+  view(vm: string, request: LookRequest): Promise<SeenView>;
 }
 
 /** The hypervisor at `connect` if it is given, else the control plane that runs on this machine. */
@@ -42,9 +41,13 @@ export async function openVmSource(
   environment: Environment,
   options: { readonly connect?: string | undefined; readonly data?: string | undefined },
 ): Promise<VmSource> {
-  if (options.connect !== undefined) return openHypervisor(options.connect);
-  return openControlPlane(options.data ?? environment.dataDirectory);
+  const dataDirectory = options.data ?? environment.dataDirectory;
+  if (options.connect !== undefined) return openHypervisor(options.connect, dataDirectory);
+  return openControlPlane(dataDirectory);
 }
+
+/** Where pauses are noted, in the data directory. */
+export const pausesIn = (dataDirectory: string): string => join(resolve(dataDirectory), "pauses");
 
 /** The VM with that name or UUID. Throws `vm/unknown`. */
 export async function findVm(source: VmSource, nameOrUuid: string): Promise<ListedVm> {
@@ -58,14 +61,14 @@ export async function findVm(source: VmSource, nameOrUuid: string): Promise<List
   );
 }
 
-async function openHypervisor(uri: string): Promise<VmSource> {
+async function openHypervisor(uri: string, dataDirectory: string): Promise<VmSource> {
   const { attachHost } = await import("@casemate/agent");
-  const agent: HostAgent = await attachHost({ uri });
+  const agent: HostAgent = await attachHost({ uri, pauses: pausesIn(dataDirectory) });
   const source: VmSource = {
     listVms: () => agent.listVms(),
-    async view(vm, view, budgetMs) {
+    async view(vm, request) {
       const { uuid } = await findVm(source, vm);
-      return asSeenView(await agent.inspect(uuid, view, milliseconds(budgetMs)));
+      return asSeenView(await agent.inspect(uuid, request));
     },
     [Symbol.asyncDispose]: () => agent[Symbol.asyncDispose](),
   };
@@ -73,15 +76,21 @@ async function openHypervisor(uri: string): Promise<VmSource> {
 }
 
 async function openControlPlane(dataDirectory: string): Promise<VmSource> {
+  const { controlClient } = await import("./control-client.ts");
+  const { readClientFile } = await import("./read-client-file.ts");
   const client = controlClient(await readClientFile(dataDirectory));
   return {
     async listVms() {
       const { items } = await client.get("/api/v1/vms");
       return items as ListedVm[]; // the certificate proves that our own control plane answered
     },
-    async view(vm, view, budgetMs) {
+    async view(vm, { view, argument, budget, pause }) {
       const path = `/api/v1/vms/${encodeURIComponent(vm)}/views/${encodeURIComponent(view)}`;
-      const seen = await client.get(`${path}?budget=${budgetMs}`);
+      const query = new URLSearchParams({ budget: String(budget) });
+      if (argument !== undefined) query.set("argument", argument);
+      if (pause?.limit !== undefined) query.set("limit", String(pause.limit));
+      const how = pause === undefined ? client.get : client.post;
+      const seen = await how(`${path}?${query}`);
       return seen as unknown as SeenView; // the certificate proves that our own control plane answered
     },
     [Symbol.asyncDispose]: async () => {},

@@ -4,7 +4,8 @@ import type { HostAgent } from "@casemate/agent";
 import { milliseconds } from "@casemate/core";
 import type { Lab } from "@casemate/lab";
 import type { Command } from "commander";
-import { asSeenView } from "../client/vm-source.ts";
+import { resumeAbandoned } from "../client/resume-abandoned.ts";
+import { asSeenView, pausesIn } from "../client/vm-source.ts";
 import type { Context } from "../context.ts";
 import { printView } from "../output/view.ts";
 import { reportError } from "../report-error.ts";
@@ -19,7 +20,7 @@ interface UpOptions {
   readonly verbose?: boolean;
 }
 
-const lookBudget = milliseconds(10_000);
+const firstLook = { view: "processes", budget: milliseconds(10_000) };
 
 export function configureUp(command: Command, context: Context): void {
   command
@@ -56,12 +57,14 @@ async function up(options: UpOptions, context: Context, stop: AbortSignal): Prom
     listen: parseListenAddress(options.listen),
     verbose: options.verbose === true,
   });
+  await resumeAbandoned(dataDirectory);
   const lab = options.lab ? below.use(await bringUpLab(dataDirectory, context, stop)) : undefined;
   const host =
     lab === undefined
       ? { uri: options.connect ?? "qemu:///system" }
       : { uri: lab.connectUri, place: `lab of ${dataDirectory}` };
-  const agent = below.use(await attachHost(host, stop));
+  const pauses = pausesIn(dataDirectory);
+  const agent = below.use(await attachHost({ ...host, pauses }, stop));
   await control.attach(agent);
 
   context.progress.end();
@@ -118,9 +121,11 @@ async function showFirstLook(
   await lab.waitUntilReady(guest, stop);
   progress.end();
   try {
-    const seen = asSeenView(await agent.inspect(guest.uuid, "processes", lookBudget, stop));
+    const seen = asSeenView(await agent.inspect(guest.uuid, firstLook, stop));
+    const items = seen.items.filter(({ kernelThread }) => kernelThread === false);
     output.text(`\n${guest.name}, seen from outside:\n`);
-    printView(seen, output);
+    printView({ ...seen, items }, output);
+    output.text(`and ${seen.items.length - items.length} kernel threads.\n`);
   } catch (thrown) {
     // The control plane serves all the same: say what was wrong, and stay.
     reportError(thrown, { json: false, debug: environment.debug });

@@ -1,5 +1,4 @@
-/** The version every JSON document of Casemate carries. */
-const apiVersion = "casemate/v1";
+import { apiVersion } from "@casemate/core";
 
 /**
  * A document of `kind` as JSON text, its last line ended.

@@ -1,15 +1,15 @@
-import { type DataClass, type View, views } from "@casemate/inspect";
+import { type AnyView, views } from "@casemate/inspect";
 import type { SeenView } from "../client/vm-source.ts";
 import type { Output } from "./output.ts";
 
-type AnyColumn = View<DataClass, Readonly<Record<string, unknown>>>["columns"][number];
+type AnyColumn = AnyView["columns"][number];
 
-/** A view as a table; a view of one item as a list of its fields. */
+/** A list view as a table; any other as the fields of its one item. */
 export function printView(seen: SeenView, output: Output): void {
   const view = views.find(({ id }) => id === seen.view);
-  const columns = (view?.columns ?? []) as unknown as readonly AnyColumn[]; // they are this view's own
+  const columns = view?.columns ?? [];
   const [only] = seen.items;
-  if (seen.items.length === 1 && only !== undefined) {
+  if (only !== undefined && !seen.kind.endsWith("List")) {
     output.table(
       [{ title: "FIELD" }, { title: "VALUE" }],
       columns.map((column) => [column.title, renderCell(column, only)]),

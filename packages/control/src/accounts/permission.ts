@@ -1,4 +1,4 @@
-/** What a caller may be allowed to do. Looking is divided by the class of data it reveals. */
+/** What a caller may be allowed to do. Looking is divided by the class of data it reveals, and pausing for it is apart. */
 export const permissions = [
   "hosts:read",
   "vms:read",
@@ -8,6 +8,7 @@ export const permissions = [
   "inspect:kernelText",
   "inspect:userMemory",
   "inspect:fileContents",
+  "inspect:pause",
 ] as const;
 
 export type Permission = (typeof permissions)[number];

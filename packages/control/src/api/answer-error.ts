@@ -1,6 +1,5 @@
-import { CasemateError, toCasemateError } from "@casemate/core";
+import { apiVersion, CasemateError, toCasemateError } from "@casemate/core";
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
-import { apiVersion } from "./contract/document.ts";
 import type { ErrorDocument } from "./contract/error-document.ts";
 
 /** Answers with the error as people should see it; what is not from the catalogue is only named in the log. */

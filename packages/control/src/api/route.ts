@@ -15,8 +15,12 @@ export interface Call<Params, Query> {
   readonly signal: AbortSignal;
 }
 
+/** What only looks is a `GET`; what does something, if only for a moment, is a `POST`. */
+export type Method = "GET" | "POST";
+
 /** A route of the API. None can be written without saying who may call it. */
 export interface Route {
+  readonly method: Method;
   readonly path: `/${string}`;
   readonly summary: string;
   /** What the caller must be allowed to do; `public` is for routes that tell nothing about any VM. */
@@ -32,6 +36,8 @@ export interface Route {
 }
 
 interface RouteOptions<Params extends TSchema, Query extends TSchema, Answer extends TSchema> {
+  /** `GET` when it is left out. */
+  readonly method?: Method;
   readonly path: `/${string}`;
   readonly summary: string;
   readonly permission: Permission | "public";
@@ -48,11 +54,12 @@ interface RouteOptions<Params extends TSchema, Query extends TSchema, Answer ext
   statusOf?(answer: Static<Answer>): number;
 }
 
-/** A `GET` route whose handler is typed by its schemas. */
+/** A route whose handler is typed by its schemas. */
 export function defineRoute<Params extends TSchema, Query extends TSchema, Answer extends TSchema>(
   options: RouteOptions<Params, Query, Answer>,
 ): Route {
   return {
+    method: options.method ?? "GET",
     path: options.path,
     summary: options.summary,
     permission: options.permission,

@@ -117,7 +117,7 @@ function register(
     content: { [route.produces]: { schema: route.answer } },
   };
   app.route({
-    method: "GET",
+    method: route.method,
     url: route.path,
     config: { permission: route.permission },
     schema: {

@@ -44,9 +44,17 @@ export const migrations: Readonly<Record<string, Migration>> = {
         .addColumn("vm_uuid", "text", (column) => column.notNull())
         .addColumn("vm_name", "text", (column) => column.notNull())
         .addColumn("view", "text", (column) => column.notNull())
+        .addColumn("argument", "text")
         .addColumn("data_class", "text", (column) => column.notNull())
         .addColumn("outcome", "text", (column) => column.notNull())
         .execute();
+    },
+  },
+  "0002-pauses-of-inspections": {
+    async up(db: Kysely<unknown>): Promise<void> {
+      for (const column of ["pause_limit_ms", "paused_us"]) {
+        await db.schema.alterTable("inspections").addColumn(column, "integer").execute();
+      }
     },
   },
 };

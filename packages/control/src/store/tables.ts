@@ -49,7 +49,12 @@ interface InspectionsTable {
   vm_uuid: string;
   vm_name: string;
   view: string;
+  argument: string | null;
   data_class: string;
+  /** For how long the VM was to be paused at most, in milliseconds; null where it was to run on. */
+  pause_limit_ms: number | null;
+  /** For how long it was, in microseconds; null where it was not, or where that is not known. */
+  paused_us: number | null;
   /** `started` until the look ends, then `done` or an error code. */
   outcome: string;
 }

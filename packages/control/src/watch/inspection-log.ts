@@ -6,18 +6,27 @@ export interface Inspection {
   readonly tokenLabel: string;
   readonly vm: { readonly uuid: string; readonly name: string };
   readonly view: string;
+  /** What the view was told besides: a process id, a path. */
+  readonly argument: string | null;
   readonly dataClass: string;
+  /** For how long the VM is to be paused at most, in milliseconds; null where it is to run on. */
+  readonly pauseLimitMs: number | null;
 }
 
 /** Who looked into which VM, at which class of data. A look that cannot be written down does not happen. */
 export interface InspectionLog {
-  /** Writes the intent down; the returned function adds the outcome: `done` or an error code. */
-  begin(inspection: Inspection): Promise<(outcome: string) => Promise<void>>;
+  /**
+   * Writes the intent down; the returned function adds the outcome, `done` or an error code, and for how
+   * many microseconds the VM was paused.
+   */
+  begin(
+    inspection: Inspection,
+  ): Promise<(outcome: string, pausedMicroseconds: number | null) => Promise<void>>;
 }
 
 export function inspectionLogIn(db: Kysely<Tables>): InspectionLog {
   return {
-    async begin({ tokenLabel, vm, view, dataClass }) {
+    async begin({ tokenLabel, vm, view, argument, dataClass, pauseLimitMs }) {
       const { id } = await db
         .insertInto("inspections")
         .values({
@@ -26,13 +35,19 @@ export function inspectionLogIn(db: Kysely<Tables>): InspectionLog {
           vm_uuid: vm.uuid,
           vm_name: vm.name,
           view,
+          argument,
           data_class: dataClass,
+          pause_limit_ms: pauseLimitMs,
           outcome: "started",
         })
         .returning("id")
         .executeTakeFirstOrThrow();
-      return async (outcome) => {
-        await db.updateTable("inspections").set({ outcome }).where("id", "=", id).execute();
+      return async (outcome, paused_us) => {
+        await db
+          .updateTable("inspections")
+          .set({ outcome, paused_us })
+          .where("id", "=", id)
+          .execute();
       };
     },
   };

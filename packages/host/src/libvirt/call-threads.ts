@@ -47,7 +47,11 @@ export class CallThreads {
   /** Ends the threads; no call may be under way. */
   async end(): Promise<void> {
     clearTimeout(this.#impatience);
-    for (const worker of this.#idle.splice(0)) worker.postMessage("end");
+    for (const worker of this.#idle.splice(0)) {
+      // Somebody waits for it now: the process must not end before.
+      worker.ref();
+      worker.postMessage("end");
+    }
     await Promise.all(this.#exits);
   }
 

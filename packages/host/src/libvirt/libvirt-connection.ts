@@ -7,6 +7,7 @@ import type { EventStream } from "./event-stream.ts";
 import type { LibvirtFlags } from "./flags.ts";
 import type { Network } from "./network.ts";
 import { OpenConnection, type OpenOptions } from "./open-connection.ts";
+import type { PauseReason } from "./pause-reason.ts";
 import { parseQmpReply, type QmpCommand } from "./qmp.ts";
 import type { StoragePool } from "./storage-pool.ts";
 
@@ -73,6 +74,11 @@ export class LibvirtConnection implements AsyncDisposable {
 
   findDomain(nameOrUuid: string, signal?: AbortSignal): Promise<Domain> {
     return this.#open.call("findDomain", [nameOrUuid], signal);
+  }
+
+  /** Why the VM is paused; `undefined` while it is not. */
+  pauseReason(uuid: string, signal?: AbortSignal): Promise<PauseReason | undefined> {
+    return this.#open.call("pauseReason", [uuid], signal);
   }
 
   /**

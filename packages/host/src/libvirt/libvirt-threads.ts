@@ -1,8 +1,7 @@
-import { CasemateError } from "@casemate/core";
 import koffi from "koffi";
 import { CallThreads } from "./call-threads.ts";
 import { EventLoop } from "./event-loop.ts";
-import { libvirt } from "./prototypes.ts";
+import { initialiseLibvirt } from "./initialise-libvirt.ts";
 
 /** The threads that all connections of this process share. */
 export interface LibvirtThreads {
@@ -10,36 +9,6 @@ export interface LibvirtThreads {
   readonly events: EventLoop;
   /** Ends them; no call may be under way and every connection must be closed. */
   end(): Promise<void>;
-}
-
-let initialised = false;
-
-/** What libvirt wants once a process, before anything else. */
-function initialise(): void {
-  if (initialised) return;
-  const lib = libvirt();
-  // libvirt writes warnings to stderr unless its log level says otherwise, and it takes that from the
-  // environment alone. Node's own process.env is a copy in a worker, and children must not inherit this.
-  const libc = koffi.load("libc.so.6");
-  const setenv = libc.func("int setenv(const char *name, const char *value, int overwrite)");
-  const unsetenv = libc.func("int unsetenv(const char *name)");
-  const getenv = libc.func("const char *getenv(const char *name)");
-  const quiet = getenv("LIBVIRT_DEBUG") === null;
-  if (quiet) setenv("LIBVIRT_DEBUG", "4", 0); // VIR_LOG_ERROR
-  try {
-    if (lib.virInitialize() < 0 || lib.virEventRegisterDefaultImpl() < 0) {
-      throw new CasemateError(
-        "libvirt/failed",
-        "Cannot initialise libvirt: it refused, expected a usable library.",
-      );
-    }
-  } finally {
-    if (quiet) unsetenv("LIBVIRT_DEBUG");
-  }
-  // libvirt's default handler writes every error to stderr. A handler is called in the thread that
-  // failed, so a C function that does nothing is quieter than one of JavaScript.
-  lib.virSetErrorFunc(null, lib.harmless);
-  initialised = true;
 }
 
 let shared: { users: number; readonly threads: Promise<LibvirtThreads> } | undefined;
@@ -61,7 +30,7 @@ function atProcessExit(calls: CallThreads, events: EventLoop): (status: number) 
 }
 
 async function start(): Promise<LibvirtThreads> {
-  initialise();
+  initialiseLibvirt();
   const calls = new CallThreads();
   const events = new EventLoop();
   const exit = atProcessExit(calls, events);

@@ -141,6 +141,9 @@ function bindLibvirt(library: LibraryHandle) {
     virDomainGetInfo: c<OnDomain<[info: object]>>(
       "int virDomainGetInfo(void *domain, _Out_ virDomainInfo *info)",
     ),
+    virDomainGetState: c<OnDomain<[state: Out<number>, reason: Out<number>, flags: Flags]>>(
+      "int virDomainGetState(void *domain, _Out_ int *state, _Out_ int *reason, unsigned int flags)",
+    ),
     virDomainIsActive: c<OnDomain>("int virDomainIsActive(void *dom)"),
     virDomainIsPersistent: c<OnDomain>("int virDomainIsPersistent(void *dom)"),
     virDomainGetAutostart: c<OnDomain<[autostart: Out<number>]>>(

@@ -33,6 +33,9 @@ export const lseek = call<[fd: number, offset: number, whence: number]>(
 /** fcntl(2) for commands that take no argument, such as F_GET_SEALS. */
 export const fcntl = call<[fd: number, command: number]>("int fcntl(int fd, int cmd)");
 
+/** flock(2). */
+export const flock = call<[fd: number, operation: number]>("int flock(int fd, int operation)");
+
 /** ioctl(2) for requests that take no argument, such as KVM_GET_API_VERSION. */
 export const ioctl = call<[fd: number, request: number, argument: number]>(
   "int ioctl(int fd, ulong request, ulong argument)",

@@ -13,8 +13,6 @@ import {
   parseLimeHeader,
 } from "@casemate/formats";
 import { CopyingMemory } from "./copying-memory.ts";
-import { openKdump } from "./images/open-kdump.ts";
-import { openSavedVm } from "./images/open-saved-vm.ts";
 import { MappedMemory } from "./mapped-memory.ts";
 
 const PAGE = 4096;
@@ -47,8 +45,14 @@ export async function openMemoryImage(path: string): Promise<PhysicalMemory> {
     const head = readAt(fd, 0, Math.min(size, ELF_CORE_HEAD_BYTES));
     if (isElf(head)) return fromSegments(path, fd, size, parseElfCore(head));
     if (isLime(head)) return fromSegments(path, fd, size, readLimeSegments(path, fd, size));
-    if (looksLikeKdump(head)) return await openKdump(fd, path);
-    if (looksLikeSavedVm(head)) return await openSavedVm(fd, path);
+    if (looksLikeKdump(head)) {
+      const { openKdump } = await import("./images/open-kdump.ts");
+      return await openKdump(fd, path);
+    }
+    if (looksLikeSavedVm(head)) {
+      const { openSavedVm } = await import("./images/open-saved-vm.ts");
+      return await openSavedVm(fd, path);
+    }
     return fromRaw(path, fd, size, head);
   } catch (error) {
     closeSync(fd);

@@ -1,6 +1,7 @@
 import { CasemateError } from "@casemate/core";
 import { decodeText } from "../decode-text.ts";
-import { BtfKind, WORDS_EACH, WORDS_ONCE } from "./btf-kind.ts";
+import { type BtfIndex, bucketOf, indexBtf } from "./btf-index.ts";
+import { BtfKind, WORDS_EACH } from "./btf-kind.ts";
 
 export const BTF_MAGIC = 0xeb9f;
 /** magic, version, flags, hdr_len, type_off, type_len, str_off, str_len. */
@@ -26,10 +27,8 @@ export interface BtfInt {
   readonly bool: boolean;
 }
 
-const BUCKETS = 1 << 15;
 /** Typedefs, qualifiers and tags on one type: real kernels have fewer than ten. */
 const MAX_QUALIFIERS = 64;
-const MAX_TYPES = 4_000_000;
 
 /**
  * The types of a kernel: BTF, indexed by name and otherwise read where it is asked.
@@ -41,22 +40,30 @@ const MAX_TYPES = 4_000_000;
 export class Btf {
   readonly #words: Uint32Array;
   readonly #strings: Uint8Array;
-  /** Word index of each type, by id; id 0 is void. */
+  readonly #index: BtfIndex;
+  /** Word index of each of its own types; the first is for void. */
   readonly #starts: Uint32Array;
-  readonly #heads = new Int32Array(BUCKETS).fill(-1);
-  readonly #chain: number[] = [];
-  readonly #named: number[] = [];
-  #constants: Map<string, bigint> | undefined;
+  readonly #base: Btf | undefined;
+  /** How many types and bytes of names the base has: its own come after them. */
+  readonly #baseTypes: number;
+  readonly #baseStrings: number;
+  readonly #constants = new Map<string, bigint | undefined>();
 
-  private constructor(words: Uint32Array, strings: Uint8Array, starts: Uint32Array) {
+  private constructor(words: Uint32Array, strings: Uint8Array, index: BtfIndex, base?: Btf) {
+    this.#base = base;
+    this.#baseTypes = base === undefined ? 0 : base.size - 1;
+    this.#baseStrings = base === undefined ? 0 : base.stringLength;
     this.#words = words;
     this.#strings = strings;
-    this.#starts = starts;
-    this.#indexNames();
+    this.#index = index;
+    this.#starts = index.starts;
   }
 
-  /** Parses a whole BTF blob, header included, in place. Throws `kernel/damaged`. */
-  static parse(bytes: Uint8Array<ArrayBuffer>): Btf {
+  /**
+   * Parses a whole BTF blob, header included, in place. With a `base` it is split BTF, as modules have it:
+   * its types and names are numbered on from those of the base. Throws `kernel/damaged`.
+   */
+  static parse(bytes: Uint8Array<ArrayBuffer>, base?: Btf): Btf {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     if (bytes.length < BTF_HEADER_LENGTH || view.getUint16(0, true) !== BTF_MAGIC) {
       throw damaged(`${bytes.length} bytes without its magic number`, "a BTF header");
@@ -75,20 +82,27 @@ export class Btf {
     }
     const words = new Uint32Array(bytes.buffer, typesAt, typeLength / 4);
     const strings = bytes.subarray(stringOffset, stringOffset + stringLength);
-    if (strings.length === 0 || strings[0] !== 0 || strings[strings.length - 1] !== 0) {
+    // The empty name is the base's.
+    const isOpen = base === undefined && strings[0] !== 0;
+    if (isOpen || (strings.length > 0 && strings[strings.length - 1] !== 0)) {
       throw damaged("a string section without its NULs", "one that starts and ends with NUL");
     }
-    return new Btf(words, strings, findStarts(words));
+    return new Btf(words, strings, indexBtf(words, strings), base);
   }
 
-  /** Number of types, void included. */
+  /** Number of types, void and those of the base included. */
   get size(): number {
-    return this.#starts.length;
+    return this.#baseTypes + this.#starts.length;
+  }
+
+  /** Bytes of names, those of the base included. */
+  get stringLength(): number {
+    return this.#baseStrings + this.#strings.length;
   }
 
   kind(id: number): BtfKind {
     if (id === 0) return BtfKind.void;
-    return ((this.#word(id, 1) >>> 24) & 0x1f) as BtfKind; // findStarts let no other value through
+    return ((this.#word(id, 1) >>> 24) & 0x1f) as BtfKind; // indexBtf let no other value through
   }
 
   name(id: number): string {
@@ -97,44 +111,32 @@ export class Btf {
 
   /** The type called `name` of one of `kinds`, or `undefined`. */
   find(name: string, ...kinds: readonly BtfKind[]): number | undefined {
-    const bytes = Buffer.from(name, "latin1");
-    let entry = this.#heads[hash(bytes, 0, bytes.length)] ?? -1;
-    while (entry >= 0) {
-      const id = this.#named[entry] ?? 0;
-      if (kinds.includes(this.kind(id)) && this.#equals(this.#word(id, 0), bytes)) return id;
-      entry = this.#chain[entry] ?? -1;
+    if (this.#base !== undefined) {
+      return this.#findOwn(name, kinds) ?? this.#base.find(name, ...kinds);
     }
-    return undefined;
+    const bytes = Buffer.from(name, "latin1");
+    let found: number | undefined;
+    let id = this.#index.heads[bucketOf(bytes, 0, bytes.length)] ?? 0;
+    // Ids get lower: the last that fits is the first of several types with one name.
+    for (; id !== 0; id = this.#index.next[id] ?? 0) {
+      if (kinds.includes(this.kind(id)) && this.#isNamed(this.#word(id, 0), name)) found = id;
+    }
+    return found;
   }
 
   /** The first struct or union without a name that has all `members`. */
   findAnonymous(...members: readonly string[]): number | undefined {
-    const wanted = members.map((member) => this.#findString(member));
-    const words = this.#words;
-    const starts = this.#starts;
-    for (let id = 1; id < starts.length; id += 1) {
-      const start = starts[id] ?? 0;
-      if (words[start] !== 0) continue;
-      const info = words[start + 1] ?? 0;
-      const kind = (info >>> 24) & 0x1f;
-      const count = info & 0xffff;
-      if ((kind !== BtfKind.struct && kind !== BtfKind.union) || count < wanted.length) continue;
-      if (wanted.every((name) => this.#hasMember(start, count, name))) return id;
+    for (const own of this.#index.anonymous) {
+      const id = own + this.#baseTypes;
+      if (this.#count(id) < members.length) continue;
+      if (members.every((name) => this.#indexOf(id, name) >= 0)) return id;
     }
-    return undefined;
+    return this.#base?.findAnonymous(...members);
   }
 
   /** The value of the enumerator called `name`, whichever enum it is in. */
   constant(name: string): bigint | undefined {
-    if (this.#constants === undefined) {
-      const constants = new Map<string, bigint>();
-      for (let id = 1; id < this.size; id += 1) {
-        for (const [value, enumerator] of this.enumerators(id)) {
-          if (!constants.has(enumerator)) constants.set(enumerator, value);
-        }
-      }
-      this.#constants = constants;
-    }
+    if (!this.#constants.has(name)) this.#constants.set(name, this.#findConstant(name));
     return this.#constants.get(name);
   }
 
@@ -142,18 +144,9 @@ export class Btf {
   enumerators(id: number): readonly (readonly [value: bigint, name: string])[] {
     const kind = this.kind(id);
     if (kind !== BtfKind.enum && kind !== BtfKind.enum64) return [];
-    const signed = this.isSigned(id);
-    const each = WORDS_EACH[kind];
     return Array.from({ length: this.#count(id) }, (_, i) => {
-      const at = 3 + i * each;
-      const low = BigInt(this.#word(id, at + 1));
-      const high = kind === BtfKind.enum64 ? BigInt(this.#word(id, at + 2)) : 0n;
-      const value = (high << 32n) | low;
-      const bits = kind === BtfKind.enum64 ? 64 : 32;
-      return [
-        signed ? BigInt.asIntN(bits, value) : value,
-        this.#string(this.#word(id, at)),
-      ] as const;
+      const at = 3 + i * WORDS_EACH[kind];
+      return [this.#enumerator(id, at), this.#string(this.#word(id, at))] as const;
     });
   }
 
@@ -164,19 +157,22 @@ export class Btf {
 
   /** Members of a struct or union, in order; none of any other type. */
   members(id: number): readonly BtfMember[] {
-    const kind = this.kind(id);
-    if (kind !== BtfKind.struct && kind !== BtfKind.union) return [];
-    const bitfields = (this.#word(id, 1) & 0x8000_0000) !== 0;
-    return Array.from({ length: this.#count(id) }, (_, i) => {
-      const at = 3 + i * 3;
-      const offset = this.#word(id, at + 2);
-      return {
-        name: this.#string(this.#word(id, at)),
-        type: this.#word(id, at + 1),
-        bitOffset: bitfields ? offset & 0xff_ffff : offset,
-        bitSize: bitfields ? offset >>> 24 : 0,
-      };
-    });
+    if (!this.#isCompound(id)) return [];
+    return Array.from({ length: this.#count(id) }, (_, i) => this.#member(id, i));
+  }
+
+  /** The member of a struct or union that is called `name` in it. */
+  member(id: number, name: string): BtfMember | undefined {
+    const index = this.#indexOf(id, name);
+    return index < 0 ? undefined : this.#member(id, index);
+  }
+
+  /** Members without a name: structs and unions whose own members count as if they were here. */
+  *anonymousMembers(id: number): Generator<BtfMember> {
+    const count = this.#isCompound(id) ? this.#count(id) : 0;
+    for (let i = 0; i < count; i += 1) {
+      if (this.#word(id, 3 + i * 3) === 0) yield this.#member(id, i);
+    }
   }
 
   /** The type without its typedefs, qualifiers and tags. */
@@ -241,16 +237,58 @@ export class Btf {
     }
   }
 
-  #hasMember(start: number, count: number, name: number): boolean {
-    for (let i = 0; i < count; i += 1) if (this.#words[start + 3 + i * 3] === name) return true;
-    return false;
+  /** Modules have few types, and names that their base may hold: they are compared one by one. */
+  #findOwn(name: string, kinds: readonly BtfKind[]): number | undefined {
+    for (let id = this.#baseTypes + 1; id < this.size; id += 1) {
+      if (kinds.includes(this.kind(id)) && this.#isNamed(this.#word(id, 0), name)) return id;
+    }
+    return undefined;
   }
 
-  /** Where a string is; each is there once. -1 where it is not. */
-  #findString(text: string): number {
-    const { buffer, byteOffset, length } = this.#strings;
-    const at = Buffer.from(buffer, byteOffset, length).indexOf(`\0${text}\0`, 0, "latin1");
-    return at < 0 ? -1 : at + 1;
+  #isCompound(id: number): boolean {
+    const kind = this.kind(id);
+    return kind === BtfKind.struct || kind === BtfKind.union;
+  }
+
+  #member(id: number, index: number): BtfMember {
+    const at = 3 + index * 3;
+    const offset = this.#word(id, at + 2);
+    const bitfields = (this.#word(id, 1) & 0x8000_0000) !== 0;
+    return {
+      name: this.#string(this.#word(id, at)),
+      type: this.#word(id, at + 1),
+      bitOffset: bitfields ? offset & 0xff_ffff : offset,
+      bitSize: bitfields ? offset >>> 24 : 0,
+    };
+  }
+
+  /** The number of the member called `name`; -1 where there is none. */
+  #indexOf(id: number, name: string): number {
+    const count = this.#isCompound(id) ? this.#count(id) : 0;
+    for (let i = 0; i < count; i += 1) {
+      if (this.#isNamed(this.#word(id, 3 + i * 3), name)) return i;
+    }
+    return -1;
+  }
+
+  #findConstant(name: string): bigint | undefined {
+    for (const own of this.#index.enums) {
+      const id = own + this.#baseTypes;
+      const each = this.kind(id) === BtfKind.enum64 ? WORDS_EACH[BtfKind.enum64] : 2;
+      const end = 3 + this.#count(id) * each;
+      for (let at = 3; at < end; at += each) {
+        if (this.#isNamed(this.#word(id, at), name)) return this.#enumerator(id, at);
+      }
+    }
+    return this.#base?.constant(name);
+  }
+
+  /** The value of the enumerator at word `at` of an enum. */
+  #enumerator(id: number, at: number): bigint {
+    const low = BigInt(this.#word(id, at + 1));
+    const wide = this.kind(id) === BtfKind.enum64;
+    const value = wide ? (BigInt(this.#word(id, at + 2)) << 32n) | low : low;
+    return this.isSigned(id) ? BigInt.asIntN(wide ? 64 : 32, value) : value;
   }
 
   #count(id: number): number {
@@ -258,7 +296,8 @@ export class Btf {
   }
 
   #word(id: number, index: number): number {
-    const start = this.#starts[id];
+    if (this.#base !== undefined && id <= this.#baseTypes) return this.#base.#word(id, index);
+    const start = this.#starts[id - this.#baseTypes];
     const word = start === undefined ? undefined : this.#words[start + index];
     if (word === undefined) {
       throw damaged(`a reference to type ${id}`, `a type below ${this.size}`);
@@ -267,76 +306,24 @@ export class Btf {
   }
 
   #string(offset: number): string {
-    if (offset >= this.#strings.length) throw damaged(`a name at ${offset}`, "one it holds");
-    return decodeText(this.#strings.subarray(offset, this.#strings.indexOf(0, offset)));
+    if (this.#base !== undefined && offset < this.#baseStrings) return this.#base.#string(offset);
+    const own = offset - this.#baseStrings;
+    if (own >= this.#strings.length) throw damaged(`a name at ${offset}`, "one it holds");
+    return decodeText(this.#strings.subarray(own, this.#strings.indexOf(0, own)));
   }
 
-  #equals(offset: number, name: Uint8Array): boolean {
-    const strings = this.#strings;
-    for (let i = 0; i < name.length; i += 1) if (strings[offset + i] !== name[i]) return false;
-    return strings[offset + name.length] === 0;
-  }
-
-  #indexNames(): void {
-    const words = this.#words;
-    const strings = this.#strings;
-    const starts = this.#starts;
-    const heads = this.#heads;
-    // Backwards, so that the first of several types with one name comes first in its chain.
-    for (let id = starts.length - 1; id > 0; id -= 1) {
-      const start = starts[id] ?? 0;
-      const name = words[start] ?? 0;
-      if (name === 0 || name >= strings.length) continue;
-      if (INDEXED[((words[start + 1] ?? 0) >>> 24) & 0x1f] === 0) continue;
-      const bucket = hash(strings, name, strings.length);
-      this.#chain.push(heads[bucket] ?? -1);
-      heads[bucket] = this.#named.push(id) - 1;
+  /** Whether the string at `offset` is `name`: compared where it is, for most are not. */
+  #isNamed(offset: number, name: string): boolean {
+    if (this.#base !== undefined && offset < this.#baseStrings) {
+      return this.#base.#isNamed(offset, name);
     }
-  }
-}
-
-/** 1 for the kinds that are looked for by name. */
-const INDEXED = new Uint8Array(32);
-for (const kind of [
-  BtfKind.struct,
-  BtfKind.union,
-  BtfKind.enum,
-  BtfKind.enum64,
-  BtfKind.typedef,
-  BtfKind.var,
-  BtfKind.int,
-]) {
-  INDEXED[kind] = 1;
-}
-
-/** FNV-1a of the string at `start`, up to its NUL or `end`, folded to a bucket. */
-function hash(bytes: Uint8Array, start: number, end: number): number {
-  let value = 0x811c_9dc5;
-  for (let i = start; i < end; i += 1) {
-    const byte = bytes[i] ?? 0;
-    if (byte === 0) break;
-    value = Math.imul(value ^ byte, 0x0100_0193);
-  }
-  return (value ^ (value >>> 15)) & (BUCKETS - 1);
-}
-
-/** Word index of each type; index 0 stands for void. Throws `kernel/damaged` where types do not add up. */
-function findStarts(words: Uint32Array): Uint32Array {
-  const starts = new Uint32Array(Math.min(Math.floor(words.length / 3), MAX_TYPES) + 1);
-  let id = 1;
-  let at = 0;
-  while (at < words.length) {
-    const info = words[at + 1] ?? 0;
-    const kind = (info >>> 24) & 0x1f;
-    if (kind === BtfKind.void || kind > BtfKind.enum64 || id >= starts.length) {
-      throw damaged(`type ${id} of kind ${kind}`, "a kind that is known");
+    const strings = this.#strings;
+    const own = offset - this.#baseStrings;
+    for (let i = 0; i < name.length; i += 1) {
+      if (strings[own + i] !== name.charCodeAt(i)) return false;
     }
-    starts[id] = at;
-    id += 1;
-    at += 3 + (info & 0xffff) * (WORDS_EACH[kind] ?? 0) + (WORDS_ONCE[kind] ?? 0);
+    return strings[own + name.length] === 0;
   }
-  if (at !== words.length) throw damaged("a last type that goes on after it", "a whole one");
-  return starts.slice(0, id);
 }
 
 function damaged(seen: string, needed: string): CasemateError {

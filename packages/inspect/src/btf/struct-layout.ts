@@ -111,11 +111,9 @@ export class StructLayout {
 
 /** `name` in a struct or union, or in what it holds anonymously; its offset counts from `id`. */
 function findMember(btf: Btf, id: number, name: string, depth: number): BtfMember | undefined {
-  const members = btf.members(id);
-  for (const member of members) if (member.name === name) return member;
-  if (depth === MAX_DEPTH) return undefined;
-  for (const member of members) {
-    if (member.name !== "") continue;
+  const own = btf.member(id, name);
+  if (own !== undefined || depth === MAX_DEPTH) return own;
+  for (const member of btf.anonymousMembers(id)) {
     const inner = findMember(btf, btf.strip(member.type), name, depth + 1);
     if (inner !== undefined) return { ...inner, bitOffset: member.bitOffset + inner.bitOffset };
   }

@@ -35,7 +35,9 @@ export function attach(memory: PhysicalMemory, options: AttachOptions = {}): Ker
   for (const location of walkBtf(physical, budget)) {
     try {
       const profile = profiles.read(physical, location, budget);
-      kernels.push(openKernel(physical, location, profile));
+      const kernel = openKernel(physical, location, profile);
+      if (isRunning(physical, kernel.facts)) return kernel;
+      kernels.push(kernel);
     } catch (thrown) {
       const error = toCasemateError(thrown);
       if (!error.code.startsWith("kernel/")) throw error;
@@ -43,9 +45,7 @@ export function attach(memory: PhysicalMemory, options: AttachOptions = {}): Ker
     }
   }
   const [first] = kernels;
-  if (first !== undefined) {
-    return kernels.find((kernel) => isRunning(physical, kernel.facts)) ?? first;
-  }
+  if (first !== undefined) return first;
   const [failure] = failures;
   if (failure !== undefined) throw failure;
   throw noKernel(physical, budget);

@@ -68,36 +68,41 @@ export class Grant<Classes extends DataClass> {
   }
 
   /**
-   * Runs `read` as one look: within a budget, and again when the guest changed what it walked over.
+   * Runs `read` as one look: again when the guest changed what it walked over, all within one budget.
    *
-   * Throws `kernel/damaged` where structures contradict themselves at every try, and `inspect/budget`.
+   * Throws `kernel/damaged` where structures contradict themselves at every try, and `inspect/budget`
+   * where not even one try was done in time.
    */
   look<Value>(
     read: (access: Access<Classes>, budget: Budget) => Value,
     limits?: BudgetLimits,
   ): Look<Value> {
     const started = performance.now();
+    let budget = new Budget(limits);
+    /** The rows of an attempt that are whole but not one moment: better than none. */
+    let torn: Omit<Look<Value>, "milliseconds"> | undefined;
+    const finish = (look: Omit<Look<Value>, "milliseconds">) => {
+      return { ...look, milliseconds: performance.now() - started };
+    };
     for (let attempt = 1; ; attempt += 1) {
-      const budget = new Budget(limits);
       const last = attempt > RETRIES || !this.#memory.live;
       this.#kernel.begin(budget);
       try {
         const value = read(this.#access, budget);
-        const steps = budget.spent;
-        const isConsistent = this.#kernel.isConsistent();
-        if (!isConsistent && !last) continue;
-        return {
-          value,
-          consistency: isConsistent ? (attempt === 1 ? "consistent" : "retried") : "torn",
-          attempts: attempt,
-          steps,
-          milliseconds: performance.now() - started,
-        };
+        torn = { value, consistency: "torn", attempts: attempt, steps: budget.spent };
+        if (this.#kernel.isConsistent()) {
+          return finish({ ...torn, consistency: attempt === 1 ? "consistent" : "retried" });
+        }
+        if (last) return finish(torn);
       } catch (thrown) {
         const error = toCasemateError(thrown);
+        const isDamaged = error.code === "kernel/damaged";
+        const isOver = error.code === "inspect/budget" || (isDamaged && last);
+        if (isOver && torn !== undefined) return finish(torn);
         // A guest that changes under the reader looks damaged: only what stays so is.
-        if (error.code !== "kernel/damaged" || last) throw error;
+        if (!isDamaged || last) throw error;
       }
+      budget = budget.renew(); // HOSTILE: a guest that never holds still gets no more time for it.
     }
   }
 }

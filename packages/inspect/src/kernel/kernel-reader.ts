@@ -1,4 +1,6 @@
 import { CasemateError, type Gva, gva } from "@casemate/core";
+import type { Btf } from "../btf/btf.ts";
+import { BtfKind } from "../btf/btf-kind.ts";
 import type { StructLayout } from "../btf/struct-layout.ts";
 import { Budget } from "../budget.ts";
 import type { KernelMemory } from "../memory/kernel-memory.ts";
@@ -26,6 +28,7 @@ export class KernelReader {
   budget = new Budget();
   readonly #profile: KernelProfile;
   readonly #structs = new Map<string, StructType>();
+  readonly #symbols = new Map<string, Gva | undefined>();
   readonly #live: boolean;
   #links: bigint[] = [];
   #torn = false;
@@ -53,21 +56,40 @@ export class KernelReader {
     return layout === undefined ? undefined : this.#struct(name, () => layout);
   }
 
+  /** Its types, which those of modules build upon. */
+  get btf(): Btf {
+    return this.#profile.btf;
+  }
+
   /** The value of an enumerator: `constant("PIDTYPE_TGID")`; `undefined` where this kernel has none. */
   constant(name: string): number | undefined {
     const value = this.#profile.btf.constant(name);
     return value === undefined ? undefined : Number(value);
   }
 
+  /** Values and names of the first of the enums `names` that this kernel has. Throws `kernel/unsupported`. */
+  enumerators(...names: readonly string[]): readonly (readonly [value: number, name: string])[] {
+    const { btf } = this.#profile;
+    for (const name of names) {
+      const id = btf.find(name, BtfKind.enum, BtfKind.enum64);
+      if (id === undefined) continue;
+      return btf.enumerators(id).map(([value, enumerator]) => [Number(value), enumerator] as const);
+    }
+    throw new CasemateError(
+      "kernel/unsupported",
+      `Cannot read ${names.join(" or ")}: the kernel's BTF has no such enum, expected one.`,
+    );
+  }
+
   hasSymbol(name: string): boolean {
-    return this.#profile.symbols.find(name) !== undefined;
+    return this.#symbol(name) !== undefined;
   }
 
   /** The address of the first of `names` that this kernel has. Throws `kernel/unsupported`. */
   symbol(...names: readonly string[]): Gva {
     for (const name of names) {
-      const place = this.#profile.symbols.find(name);
-      if (place !== undefined) return this.#address(place.offset, place.absolute);
+      const address = this.#symbol(name);
+      if (address !== undefined) return address;
     }
     throw new CasemateError(
       "kernel/unsupported",
@@ -138,7 +160,7 @@ export class KernelReader {
     this.budget = budget;
     this.#links = [];
     this.#torn = false;
-    this.memory.refresh();
+    this.memory.begin(budget);
   }
 
   /** Whether every link that was followed still holds what it held. */
@@ -160,6 +182,15 @@ export class KernelReader {
     const type = new StructType(this, layout(), this.#profile.btf);
     this.#structs.set(name, type);
     return type;
+  }
+
+  /** Remembered: views ask for the same ones at every look. */
+  #symbol(name: string): Gva | undefined {
+    if (!this.#symbols.has(name)) {
+      const place = this.#profile.symbols.find(name);
+      this.#symbols.set(name, place && this.#address(place.offset, place.absolute));
+    }
+    return this.#symbols.get(name);
   }
 
   #address(offset: number, absolute: boolean): Gva {

@@ -17,12 +17,10 @@ export interface PathWriter {
    * the root, the path from where its own mounts begin.
    */
   dPath(path: Path): string;
-  /** `seq_path_root`: as `dPath`, with `//deleted`; `undefined` where it does not lie below the root. */
+  /** `__d_path`: the path from the root, unlinked or not; `undefined` where it does not lie below it. */
   pathBelowRoot(path: Path): string | undefined;
-  /** `dentry_path`: the path from the root of its own file system. */
+  /** `dentry_path`: the path from the root of its own file system, with `//deleted` if it is unlinked. */
   dentryPath(dentry: Gva): string;
-  /** Whether a path that is unlinked still has its name: `d_unlinked`. */
-  isUnlinked(dentry: Gva): boolean;
 }
 
 /** A path without its last "/", and whether it begins at the root. */
@@ -105,8 +103,7 @@ export function pathWriter(kernel: KernelReader, root: Path): PathWriter {
     },
     pathBelowRoot(path) {
       const { text, belowRoot } = write(path);
-      if (!belowRoot) return undefined;
-      return `${text || "/"}${isUnlinked(path.dentry) ? "//deleted" : ""}`;
+      return belowRoot ? text || "/" : undefined;
     },
     dentryPath(dentry) {
       const names: string[] = [];
@@ -120,7 +117,6 @@ export function pathWriter(kernel: KernelReader, root: Path): PathWriter {
       const text = names.toReversed().join("");
       return `${text || "/"}${isUnlinked(dentry) ? "//deleted" : ""}`;
     },
-    isUnlinked,
   };
 
   function isRoot(dentry: Gva): boolean {

@@ -9,9 +9,6 @@ export interface UserPath extends Path {
   readonly inode: Gva;
 }
 
-/** `FMODE_BACKING` (include/linux/fs.h): a macro, so BTF does not know it. */
-const FMODE_BACKING = 0x0200_0000;
-
 /**
  * Reads the path of a `struct file` as its process knows it, which of a file behind another one (overlayfs)
  * is the other one's: `file_user_path`, `file_user_inode`.
@@ -31,10 +28,24 @@ export function fileUserPath(kernel: KernelReader): Accessor<UserPath> {
   const userMnt = backing.pointer("user_path.mnt");
   const userDentry = backing.pointer("user_path.dentry");
   const inodeOf = kernel.struct("dentry").pointer("d_inode");
+  const bit = fmodeBacking(kernel);
   return (at) => {
-    if ((mode(at) & FMODE_BACKING) === 0) return own(at);
+    if ((mode(at) & bit) === 0) return own(at);
     const userFile = backing.containerOf(at, "file");
     const user = userDentry(userFile);
     return { mnt: userMnt(userFile), dentry: user, inode: inodeOf(user) };
   };
+}
+
+/**
+ * `FMODE_BACKING` (include/linux/fs.h), a macro that BTF does not know: bit 24 where fanotify decides when a
+ * file is opened what it will be told (6.14, and 6.12 as Debian has it), bit 25 before.
+ */
+function fmodeBacking(kernel: KernelReader): number {
+  const decides = [
+    "file_set_fsnotify_mode",
+    "file_set_fsnotify_mode_from_watchers",
+    "fsnotify_open_perm_and_set_mode",
+  ].some((symbol) => kernel.hasSymbol(symbol));
+  return decides ? 1 << 24 : 1 << 25;
 }

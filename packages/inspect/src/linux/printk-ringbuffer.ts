@@ -14,6 +14,8 @@ export interface PrintkRecord {
 // kernel/printk/printk_ringbuffer.h: the two highest bits of `state_var` are the state, the rest is the id.
 const STATE_SHIFT = 62n;
 const ID_MASK = (1n << STATE_SHIFT) - 1n;
+/** `desc_finalized`: complete, and nothing can be added any more. */
+const FINALIZED = 2n << STATE_SHIFT;
 /** A logical position with the low bit set stands for no data; this one for a text that is empty. */
 const EMPTY_LINE = 3n;
 /** Each block of text starts with the id of its descriptor (`struct prb_data_block`). */
@@ -52,8 +54,7 @@ export function* walkPrintkRecords(kernel: KernelReader): Generator<PrintkRecord
   }
   const desc = kernel.struct("prb_desc");
   const info = kernel.struct("printk_info");
-  const state = desc.bigint("state_var");
-  const finalized = BigInt(kernel.constant("desc_finalized") ?? 2) << STATE_SHIFT;
+  const stateOffset = desc.offset("state_var");
   const text = textReader(kernel, ringbuffer.pointer("text_data_ring.data")(ring), sizeBits);
 
   for (let id = tail; ; id = (id + 1n) & ID_MASK) {
@@ -61,10 +62,10 @@ export function* walkPrintkRecords(kernel: KernelReader): Generator<PrintkRecord
     const index = Number(id & last);
     const at = desc.element(descs, index);
     const record = info.element(infos, index);
-    const before = state(at);
-    if (before === (finalized | id)) {
+    const before = memory.u64(at, stateOffset);
+    if (before === (FINALIZED | id)) {
       const found = text(at, id, record);
-      if (memory.u64(at, desc.offset("state_var")) !== before) kernel.markTorn();
+      if (memory.u64(at, stateOffset) !== before) kernel.markTorn();
       else if (found !== undefined) yield { info: record, text: found };
     }
     if (id === head) return;

@@ -1,4 +1,5 @@
 import { type Gva, gva } from "@casemate/core";
+import type { Budget } from "../budget.ts";
 import { decodeText } from "../decode-text.ts";
 import { MemoryFault } from "./memory-fault.ts";
 import { type PageTables, UNMAPPED } from "./page-tables.ts";
@@ -14,9 +15,14 @@ export interface LinearMap {
 
 const PAGE = 4096;
 const TLB_ENTRIES = 1024;
+const NO_PAGE = 0xffff_ffff_ffff_ffffn;
 const KERNEL_HALF = 1n << 63n;
 /** What one read of bytes may ask for. */
 const MAX_BYTES = 16 * 1024 * 1024;
+/** So many numbers that are read, or bytes that are copied, cost as much as one step of a walk. */
+const READS_PER_STEP = 128;
+/** How many are paid for at once. */
+const PAYMENT = 32 * READS_PER_STEP;
 
 /**
  * Little-endian reads of kernel-virtual memory.
@@ -25,6 +31,9 @@ const MAX_BYTES = 16 * 1024 * 1024;
  * tables when the kernel was found), and page tables with a small TLB for vmalloc, modules and vmemmap.
  * Each read takes an address and a byte offset into what is there, so that a member's offset needs no
  * big integer. Throws `MemoryFault`.
+ *
+ * Reads pay for themselves from the budget of the look at hand, so that no loop is without end and no look
+ * takes in more than it may, whatever counts the guest makes up; `inspect/budget` is thrown here too.
  *
  * HOSTILE: addresses come out of guest memory. User addresses are refused.
  */
@@ -36,8 +45,11 @@ export class KernelMemory {
   readonly #imageBase: bigint;
   readonly #imageSize: bigint;
   readonly #imagePhysical: number;
-  readonly #tlbPages = new Float64Array(TLB_ENTRIES).fill(-1);
+  /** Page numbers; a BigUint64Array is compared with a bigint without making one. */
+  readonly #tlbPages = new BigUint64Array(TLB_ENTRIES).fill(NO_PAGE);
   readonly #tlbFrames = new Float64Array(TLB_ENTRIES);
+  #budget: Budget | undefined;
+  #unpaid = 0;
 
   constructor(
     physical: PhysicalReader,
@@ -84,12 +96,15 @@ export class KernelMemory {
     if (!(length >= 0 && length <= MAX_BYTES)) {
       throw new MemoryFault(at, `a length of ${length} bytes`, `at most ${MAX_BYTES}`);
     }
+    this.#unpaid += length;
+    if (this.#unpaid >= PAYMENT) this.#pay();
     const copy = new Uint8Array(length);
     for (let done = 0; done < length; ) {
       const address = gva(at + BigInt(done));
       const count = Math.min(length - done, PAGE - Number(address & 0xfffn));
-      copy.set(this.#physical.copy(this.#locate(address, 0, 1), count), done);
-      done += count;
+      const piece = this.#physical.peek(this.#locate(address, 0, 1), count);
+      copy.set(piece, done);
+      done += piece.length;
     }
     return copy;
   }
@@ -100,6 +115,7 @@ export class KernelMemory {
     for (let done = 0; done < limit; ) {
       const address = gva(at + BigInt(done));
       const count = Math.min(limit - done, 256, PAGE - Number(address & 0xfffn));
+      this.#unpaid += count;
       const piece = this.#physical.copy(this.#locate(address, 0, 1), count);
       pieces.push(piece);
       if (piece.includes(0)) break;
@@ -114,31 +130,48 @@ export class KernelMemory {
     return this.#locate(at, 0, 1);
   }
 
+  /** Starts a look, which pays from `budget`. */
+  begin(budget: Budget): void {
+    this.#budget = budget;
+    this.#unpaid = 0;
+    this.refresh();
+  }
+
   /** Forgets translations, so that later reads see the page tables as they are then. */
   refresh(): void {
-    this.#tlbPages.fill(-1);
+    this.#tlbPages.fill(NO_PAGE);
     this.#physical.refresh();
   }
 
   /** Where `length` bytes at `at + offset` lie, or -1 where they go on in another page. */
   #locate(at: bigint, offset: number, length: number): number {
+    this.#unpaid += 1;
+    if (this.#unpaid >= PAYMENT) this.#pay();
     const direct = BigInt.asUintN(64, at - this.#directBase);
     if (direct < this.#directSize) return Number(direct) + offset;
     const image = BigInt.asUintN(64, at - this.#imageBase);
     if (image < this.#imageSize) return Number(image) + offset + this.#imagePhysical;
-    return this.#lookUp(at + BigInt(offset), length);
+    return this.#lookUp(BigInt.asUintN(64, at + BigInt(offset)), length);
+  }
+
+  #pay(): void {
+    const steps = Math.floor(this.#unpaid / READS_PER_STEP);
+    this.#unpaid -= steps * READS_PER_STEP;
+    this.#budget?.step(steps);
   }
 
   #lookUp(address: bigint, length: number): number {
-    const inPage = Number(address & 0xfffn);
+    // asUintN keeps V8 in machine words: without it each step makes a big integer.
+    const low = Number(BigInt.asUintN(32, address));
+    const inPage = low & (PAGE - 1);
     if (inPage + length > PAGE) return -1;
-    const page = Number(BigInt.asUintN(64, address) >> 12n);
-    const slot = page % TLB_ENTRIES;
+    const page = BigInt.asUintN(64, address >> 12n);
+    const slot = (low >>> 12) & (TLB_ENTRIES - 1);
     if (this.#tlbPages[slot] === page) return (this.#tlbFrames[slot] ?? 0) + inPage;
     return this.#walk(gva(address), page, slot) + inPage;
   }
 
-  #walk(address: Gva, page: number, slot: number): number {
+  #walk(address: Gva, page: bigint, slot: number): number {
     if (address < KERNEL_HALF) {
       throw new MemoryFault(
         address,

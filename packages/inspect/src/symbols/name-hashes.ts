@@ -1,12 +1,11 @@
 import type { KallsymsBlob } from "./parse-kallsyms.ts";
 
-const RADIX = 0x0100_0193;
-
 /**
  * Finds symbols by a hash of their names, for kernels before 6.2, which have no order of names.
  *
- * h(text) = Σ character · RADIX^(characters after it), modulo 2^32: so the hash of a name is put together
- * from those of its tokens, and no name is spelled out.
+ * The hash is the sum of a weight for each character, modulo 2^32: so that of a name is the sum of its
+ * tokens' sums, and no name is spelled out. Names of the same letters in another order share it; real
+ * kernels have few.
  */
 export class NameHashes {
   readonly #heads: Int32Array;
@@ -14,30 +13,27 @@ export class NameHashes {
 
   constructor({ count, names, tokenTable, tokenIndex }: KallsymsBlob) {
     const heads = new Int32Array(2 ** Math.ceil(Math.log2(count + 1))).fill(-1);
-    const next = new Int32Array(count);
-    const tokens = hashTokens(tokenTable, tokenIndex);
-    const { hashes, powers, tails } = tokens;
-    const positions = new Uint32Array(count);
+    const next = new Int32Array(count).fill(-1);
+    // The last of each chain, so that the first of several symbols with one name comes first in it.
+    const ends = new Int32Array(heads.length);
+    const mask = heads.length - 1;
+    const { sums, tails } = sumTokens(tokenTable, tokenIndex);
     let at = 0;
     for (let index = 0; index < count; index += 1) {
-      positions[index] = at;
-      const length = names[at] ?? 0;
-      at += length < 0x80 ? 1 + length : 2 + ((length & 0x7f) | ((names[at + 1] ?? 0) << 7));
-    }
-    // Backwards, so that the first of several symbols with one name comes first in its chain.
-    let end = at;
-    for (let index = count - 1; index >= 0; index -= 1) {
-      const start = positions[index] ?? 0;
-      const first = start + ((names[start] ?? 0) < 0x80 ? 1 : 2);
-      let hash = tails[names[first] ?? 0] ?? 0;
-      for (let i = first + 1; i < end; i += 1) {
-        const token = names[i] ?? 0;
-        hash = (Math.imul(hash, powers[token] ?? 0) + (hashes[token] ?? 0)) | 0;
+      let length = names[at] ?? 0;
+      at += 1;
+      if (length >= 0x80) {
+        length = (length & 0x7f) | ((names[at] ?? 0) << 7);
+        at += 1;
       }
-      const bucket = (hash ^ (hash >>> 15)) & (heads.length - 1);
-      next[index] = heads[bucket] ?? -1;
-      heads[bucket] = index;
-      end = start;
+      let hash = tails[names[at] ?? 0] ?? 0;
+      const end = at + length;
+      for (at += 1; at < end; at += 1) hash = (hash + (sums[names[at] ?? 0] ?? 0)) | 0;
+      at = end;
+      const bucket = (hash ^ (hash >>> 15)) & mask;
+      if (heads[bucket] === -1) heads[bucket] = index;
+      else next[ends[bucket] ?? 0] = index;
+      ends[bucket] = index;
     }
     this.#heads = heads;
     this.#next = next;
@@ -47,7 +43,7 @@ export class NameHashes {
   *candidates(name: string): Generator<number> {
     let hash = 0;
     for (let i = 0; i < name.length; i += 1) {
-      hash = (Math.imul(hash, RADIX) + name.charCodeAt(i)) | 0;
+      hash = (hash + (WEIGHTS[name.charCodeAt(i) & 0xff] ?? 0)) | 0;
     }
     let index = this.#heads[(hash ^ (hash >>> 15)) & (this.#heads.length - 1)] ?? -1;
     while (index >= 0) {
@@ -57,25 +53,26 @@ export class NameHashes {
   }
 }
 
-/** Of each token its hash, RADIX to the power of its length, and its hash without the first character. */
-function hashTokens(table: Uint8Array, tokenIndex: Uint16Array) {
-  const hashes = new Int32Array(256);
-  const powers = new Int32Array(256);
+/** A number without a pattern for each byte (the finalizer of MurmurHash3). */
+const WEIGHTS = Int32Array.from({ length: 256 }, (_, byte) => {
+  const first = Math.imul(byte + 1, 0x9e37_79b1);
+  const second = Math.imul(first ^ (first >>> 16), 0x85eb_ca6b);
+  return Math.imul(second ^ (second >>> 13), 0xc2b2_ae35);
+});
+
+/** Of each token the sum of its weights, and that without its first character. */
+function sumTokens(table: Uint8Array, tokenIndex: Uint16Array) {
+  const sums = new Int32Array(256);
   // A name's first character is its type letter, which nobody asks for.
   const tails = new Int32Array(256);
   for (let token = 0; token < 256; token += 1) {
     const start = tokenIndex[token] ?? 0;
-    let hash = 0;
-    let tail = 0;
-    let power = 1;
+    let sum = 0;
     for (let at = start; (table[at] ?? 0) !== 0; at += 1) {
-      hash = (Math.imul(hash, RADIX) + (table[at] ?? 0)) | 0;
-      if (at > start) tail = (Math.imul(tail, RADIX) + (table[at] ?? 0)) | 0;
-      power = Math.imul(power, RADIX);
+      sum = (sum + (WEIGHTS[table[at] ?? 0] ?? 0)) | 0;
     }
-    hashes[token] = hash;
-    powers[token] = power;
-    tails[token] = tail;
+    sums[token] = sum;
+    tails[token] = sum - (WEIGHTS[table[start] ?? 0] ?? 0);
   }
-  return { hashes, powers, tails };
+  return { sums, tails };
 }

@@ -1,4 +1,8 @@
 import { formatAddress } from "@casemate/core";
+import { readActiveLsms } from "../linux/active-lsms.ts";
+import { readLoadAverage } from "../linux/load-average.ts";
+import { type LockdownLevel, readLockdownLevel } from "../linux/lockdown-level.ts";
+import { taintFlags } from "../linux/taint-flags.ts";
 import { defineView } from "./define-view.ts";
 import { isoTime } from "./iso-time.ts";
 import { readKernelTime } from "./kernel-time.ts";
@@ -16,6 +20,18 @@ export interface KernelRow {
   readonly uptimeSeconds: number;
   /** ISO 8601, by the guest's own clock. */
   readonly bootedAt: string;
+  /** Threads of all processes, kernel threads among them; the idle ones are not counted. */
+  readonly tasks: number;
+  /** Over 1, 5 and 15 minutes. */
+  readonly loadAverage: readonly [number, number, number];
+  /** The number in /proc/sys/kernel/tainted; 0 of a kernel that nothing was done to. */
+  readonly tainted: number;
+  /** Its letters, as in a kernel's oops: `OE`. */
+  readonly taints: string;
+  /** Null where the kernel has no lockdown. */
+  readonly lockdown: LockdownLevel | null;
+  /** Active security modules, in the order they are asked. */
+  readonly lsms: readonly string[];
   readonly pagingLevels: 4 | 5;
   readonly kaslrOffset: string;
   readonly textBase: string;
@@ -39,6 +55,7 @@ export const kernel = defineView({
     const uts = k.symbol("init_uts_ns");
     const commandLine = memory.pointer(k.symbol("saved_command_line"));
     const { boottime, realtime } = readKernelTime(k);
+    const tainted = Number(memory.u64(k.symbol("tainted_mask")));
     return [
       {
         release: facts.release,
@@ -49,6 +66,12 @@ export const kernel = defineView({
         cpus: k.onlineCpus().length,
         uptimeSeconds: Number(boottime) / NANOSECONDS,
         bootedAt: isoTime(realtime - boottime),
+        tasks: memory.u32(k.symbol("nr_threads")),
+        loadAverage: readLoadAverage(k),
+        tainted,
+        taints: taintFlags(tainted),
+        lockdown: readLockdownLevel(k),
+        lsms: readActiveLsms(k),
         pagingLevels: facts.pagingLevels,
         kaslrOffset: `0x${facts.kaslrOffset.toString(16)}`,
         textBase: formatAddress(facts.textBase),
@@ -64,6 +87,15 @@ export const kernel = defineView({
     { key: "cpus", title: "CPUS", align: "right" },
     { key: "uptimeSeconds", title: "UPTIME", align: "right", text: formatUptime },
     { key: "bootedAt", title: "BOOTED" },
+    { key: "tasks", title: "TASKS", align: "right" },
+    { key: "loadAverage", title: "LOAD", text: loadText },
+    {
+      key: "tainted",
+      title: "TAINTED",
+      text: ({ tainted, taints }) => (tainted === 0 ? "no" : `${taints} (${tainted})`),
+    },
+    { key: "lockdown", title: "LOCKDOWN", text: ({ lockdown }) => lockdown ?? "-" },
+    { key: "lsms", title: "LSM", text: ({ lsms }) => lsms.join(",") || "-" },
     { key: "kaslrOffset", title: "KASLR" },
     { key: "pagingLevels", title: "PAGING", text: ({ pagingLevels }) => `${pagingLevels} levels` },
     { key: "physicalBase", title: "PHYSICAL BASE" },
@@ -72,6 +104,10 @@ export const kernel = defineView({
     { key: "banner", title: "BANNER" },
   ],
 });
+
+function loadText({ loadAverage }: KernelRow): string {
+  return loadAverage.map((value) => value.toFixed(2)).join(" ");
+}
 
 function formatUptime({ uptimeSeconds }: KernelRow): string {
   const total = Math.floor(uptimeSeconds);

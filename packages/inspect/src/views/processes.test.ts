@@ -71,7 +71,9 @@ test("views: ids and kinds are unique, columns are keys of rows", () => {
   assert.equal(new Set(known.map((view) => view.id)).size, known.length);
   assert.equal(new Set(known.map((view) => view.kind)).size, known.length);
   const guest = attach(buildGuest().memory);
-  for (const view of known) {
+  // Of what the synthetic guest has structures for; the others are compared with real guests.
+  const synthetic: readonly AnyView[] = [kernel, processes];
+  for (const view of synthetic) {
     const [row] = guest.grant(...view.needs).read(view).items;
     for (const { key } of view.columns) assert.ok(row !== undefined && key in row, key);
   }

@@ -6,11 +6,13 @@ import { files } from "./files.ts";
 import { interfaces } from "./interfaces.ts";
 import { kernel } from "./kernel.ts";
 import { maps } from "./maps.ts";
+import { modules } from "./modules.ts";
 import { mounts } from "./mounts.ts";
 import { processes } from "./processes.ts";
 import { readFile } from "./read-file.ts";
 import { sockets } from "./sockets.ts";
 import { strings } from "./strings.ts";
+import { threads } from "./threads.ts";
 
 /** A view of which only itself knows what its rows are. */
 // biome-ignore lint/suspicious/noExplicitAny: a column takes its own view's rows; `unknown` would take none
@@ -20,10 +22,12 @@ export type AnyView = View<DataClass, any, any>;
 export const views: readonly AnyView[] = [
   kernel,
   processes,
+  threads,
   cmdline,
   maps,
   files,
   mounts,
+  modules,
   sockets,
   interfaces,
   environ,

@@ -26,16 +26,13 @@ export function* walkHashTable(kernel: KernelReader, table: HashTable): Generato
   const { heads, count, stride } = table;
   const distance = BigInt(table.offset);
   const perChunk = Math.max(1, Math.floor(CHUNK / stride));
-  const words = stride / 4;
   for (let start = 0; start < count; start += perChunk) {
     const length = Math.min(perChunk, count - start);
     // HOSTILE: `count` is the guest's; a chunk that is paid for is the most that is read.
     kernel.budget.step(Math.ceil(length / HEADS_PER_STEP));
     const first = gva(heads + BigInt(start * stride));
     const copy = new Uint32Array(kernel.memory.bytes(first, length * stride).buffer);
-    for (let i = 0; i < length; i += 1) {
-      const low = copy[i * words] ?? 0;
-      if ((low & 1) === 1 || (low === 0 && copy[i * words + 1] === 0)) continue;
+    for (const i of findUsed(copy, stride / 4)) {
       const circle = new CircleFinder();
       let node = kernel.link(first, i * stride);
       while (node !== 0n && (node & 1n) === 0n) {
@@ -46,4 +43,14 @@ export function* walkHashTable(kernel: KernelReader, table: HashTable): Generato
       }
     }
   }
+}
+
+/** Indices of the heads that are neither NULL nor odd, one every `words` words. */
+function findUsed(copy: Uint32Array, words: number): number[] {
+  const used: number[] = [];
+  for (let at = 0; at < copy.length; at += words) {
+    const low = copy[at] ?? 0;
+    if ((low & 1) === 0 && (low !== 0 || copy[at + 1] !== 0)) used.push(at / words);
+  }
+  return used;
 }

@@ -17,7 +17,7 @@ sub fill { my ($at, $bytes) = @_; # read(2) into the mapping
   pipe(my $r, my $w); my $done = 0;
   while ($done < length $bytes) { my $n = syscall(1, fileno $w, my $part = substr($bytes, $done, 4096), length substr($bytes, $done, 4096));
     syscall(0, fileno $r, $at + $done, $n); $done += $n } }
-sub keep { my ($fd) = @_; return if $fd < 0; open my $handle, "+<&=", $fd or open $handle, "<&=", $fd; push @keep, $handle if $handle; return $fd }
+sub keep { my ($fd) = @_; return if $fd < 0; my $handle; open $handle, "+<&=", $fd or open $handle, "<&=", $fd; push @keep, $handle; return $fd }
 sub note { my ($name, $text) = @_; open my $f, ">", "/run/casemate-memory.$name.new"; print $f $text; close $f;
   rename "/run/casemate-memory.$name.new", "/run/casemate-memory.$name" }
 

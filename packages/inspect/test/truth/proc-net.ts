@@ -63,9 +63,15 @@ function parseRow(protocol: string, isSix: boolean, row: string): string {
   switch (protocol) {
     case "packet":
       // sk RefCnt Type Proto Iface R Rmem User Inode
-      return [protocol, `type ${field(2)}`, hex(field(3)), field(4), field(6), field(7), field(8)].join(
-        " ",
-      );
+      return [
+        protocol,
+        `type ${field(2)}`,
+        hex(field(3)),
+        field(4),
+        field(6),
+        field(7),
+        field(8),
+      ].join(" ");
     case "unix": {
       // Num: RefCount Protocol Flags Type St Inode Path
       const isListening = field(3) === "00010000";

@@ -1,7 +1,5 @@
+import { apiVersion } from "@casemate/core";
 import { type TSchema, Type } from "typebox";
-
-/** The version every JSON document of Casemate carries. */
-export const apiVersion = "casemate/v1" as const; // a literal, not a string, wherever it goes
 
 /** A JSON document of `kind`: what the API answers and what `--json` prints. */
 export function documentOf<Kind extends string, Fields extends Record<string, TSchema>>(

@@ -1,11 +1,59 @@
+import { apiVersion } from "@casemate/core";
 import { type Static, Type } from "typebox";
-import { apiVersion } from "./document.ts";
+
+/** How long a look may take unless it is told, in milliseconds. */
+export const defaultBudgetMs = 2_000;
 
 const ViewColumn = Type.Object(
   {
     key: Type.String({ description: "The field of the items that it shows." }),
     title: Type.String(),
     align: Type.Union([Type.Literal("left"), Type.Literal("right")]),
+  },
+  { additionalProperties: false },
+);
+
+/** Which view of which VM. */
+export const ViewParams = Type.Object({
+  vm: Type.String({ minLength: 1, maxLength: 255 }),
+  view: Type.String({ pattern: "^[a-z][a-z-]{0,31}$" }),
+});
+
+/** What a look may be told. */
+export const ViewQuery = Type.Object({
+  argument: Type.Optional(
+    Type.String({
+      maxLength: 4_096,
+      description: "What some views are told besides: the PID or the path to look at.",
+    }),
+  ),
+  budget: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: 60_000,
+      description: `Time the look may take, in milliseconds (default ${defaultBudgetMs}).`,
+    }),
+  ),
+});
+
+const Paused = Type.Object(
+  {
+    microseconds: Type.Integer({
+      minimum: 0,
+      description: "How long Casemate made the VM stand still, at most.",
+    }),
+    outcome: Type.Union(
+      [
+        Type.Literal("frozen"),
+        Type.Literal("already-paused"),
+        Type.Literal("limit-reached"),
+        Type.Literal("ended-early"),
+      ],
+      {
+        description:
+          "Whether it stood still for the whole look (frozen, or already-paused by somebody else) or ran again before its end.",
+      },
+    ),
   },
   { additionalProperties: false },
 );
@@ -27,6 +75,7 @@ export const View = Type.Object(
       [Type.Literal("consistent"), Type.Literal("retried"), Type.Literal("torn")],
       { description: "Whether the items are of one moment; torn ones may contradict each other." },
     ),
+    paused: Type.Optional(Paused),
     columns: Type.Array(ViewColumn),
     items: Type.Array(Type.Record(Type.String(), Type.Unknown())),
   },

@@ -1,7 +1,8 @@
 import { bytes, KiB, nanoseconds } from "@casemate/core";
-import { type Domain, domainStates } from "../domain.ts";
+import { type Domain, type DomainState, domainStates } from "../domain.ts";
 import { flagBits, type LibvirtFlags } from "../flags.ts";
 import { virErrorNumber } from "../libvirt-error.ts";
+import { type PauseReason, pauseReasons } from "../pause-reason.ts";
 import type { Libvirt, Out, VirDomain, VirDomainInfo } from "../prototypes.ts";
 import { type Call, callFailed, checked, checkedRunning, mapAll, onDomain, using } from "./call.ts";
 
@@ -38,6 +39,20 @@ function readDomain(call: Call, dom: VirDomain): Domain {
     autostart: optional(call, doing, (out) => lib.virDomainGetAutostart(dom, out)) === 1,
     managedSave: supported(call, doing, lib.virDomainHasManagedSaveImage(dom, 0)) === 1,
   };
+}
+
+/** What a VM is doing and, where it is paused, why. */
+export function stateOf(
+  call: Call,
+  dom: VirDomain,
+  doing: string,
+): { readonly state: DomainState; readonly pauseReason: PauseReason | undefined } {
+  const state: Out<number> = [0];
+  const reason: Out<number> = [0];
+  checked(call, doing, call.lib.virDomainGetState(dom, state, reason, 0));
+  const named = domainStates[state[0]] ?? "nostate"; // as in readDomain
+  const why = pauseReasons[reason[0]] ?? "unknown";
+  return { state: named, pauseReason: named === "paused" ? why : undefined };
 }
 
 /** A driver that has no such function has no such thing either: 0. */
@@ -93,6 +108,15 @@ export const domainCalls = {
       byUuid ?? lib.virDomainLookupByName(conn, nameOrUuid),
     );
     return using(found, lib.virDomainFree, (dom) => readDomain(call, dom));
+  },
+
+  pauseReason(call: Call, uuid: string): PauseReason | undefined {
+    return onDomain(
+      call,
+      uuid,
+      "read the state of",
+      (dom, doing) => stateOf(call, dom, doing).pauseReason,
+    );
   },
 
   domainXml(call: Call, uuid: string, of: { inactive: boolean; secure: boolean }): string {

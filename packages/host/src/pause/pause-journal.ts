@@ -1,0 +1,131 @@
+import { randomUUID } from "node:crypto";
+import { type FileHandle, mkdir, open, readdir, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { CasemateError } from "@casemate/core";
+import { flock } from "../memory/libc.ts";
+import { type PauseRecord, parsePauseRecord } from "./pause-record.ts";
+
+const LOCK_EX = 2;
+const LOCK_NB = 4;
+
+/**
+ * One pause in the journal: a file of its own, locked while anybody who looks after the pause lives.
+ *
+ * The lock (flock(2)) belongs to the open file, which the watchdog inherits: the kernel lets go of it when
+ * the last of the two has ended, however that went. An entry that nobody locks was abandoned.
+ */
+export interface JournalEntry extends AsyncDisposable {
+  readonly path: string;
+  /** To be inherited by the watchdog. */
+  readonly fd: number;
+  /** Writes the record down for good: it is there after a power cut. Throws `data/not-writable`, `disk/full`. */
+  write(record: PauseRecord): Promise<void>;
+  remove(): Promise<void>;
+}
+
+/** An empty entry in `directory`, which is made if it is not there. Throws `data/not-writable`, `disk/full`. */
+export async function createJournalEntry(directory: string): Promise<JournalEntry> {
+  try {
+    await makeDirectory(directory);
+    for (;;) {
+      const path = join(directory, `${randomUUID()}.json`);
+      const file = await open(path, "wx", 0o600);
+      const isLocked = tryLock(file);
+      // Between the two lines above it looked abandoned, and somebody may have cleared it away.
+      if (isLocked && (await file.stat()).nlink === 1) return new OpenEntry(path, file);
+      await file.close();
+    }
+  } catch (thrown) {
+    throw explain(thrown, directory);
+  }
+}
+
+/**
+ * The entries in `directory` that nobody looks after any more, each locked until it is disposed of.
+ *
+ * A directory that is not there, or is another user's, has none.
+ */
+export async function* walkAbandonedEntries(
+  directory: string,
+): AsyncGenerator<{ readonly entry: JournalEntry; readonly record: PauseRecord | undefined }> {
+  for (const name of await readNames(directory)) {
+    if (!name.endsWith(".json")) continue;
+    const path = join(directory, name);
+    const file = await open(path, "r").catch(() => undefined); // its pause has just ended
+    if (file === undefined) continue;
+    await using entry = new OpenEntry(path, file);
+    if (!tryLock(file)) continue;
+    yield { entry, record: parsePauseRecord(await file.readFile("utf8")) };
+  }
+}
+
+class OpenEntry implements JournalEntry {
+  readonly path: string;
+  readonly #file: FileHandle;
+
+  constructor(path: string, file: FileHandle) {
+    this.path = path;
+    this.#file = file;
+  }
+
+  get fd(): number {
+    return this.#file.fd;
+  }
+
+  async write(record: PauseRecord): Promise<void> {
+    try {
+      await this.#file.writeFile(JSON.stringify(record));
+      await this.#file.sync();
+      await using directory = await open(dirname(this.path), "r");
+      await directory.sync();
+    } catch (thrown) {
+      throw explain(thrown, this.path);
+    }
+  }
+
+  /** Not synchronized: what a power cut brings back names a run of QEMU that it ended. */
+  async remove(): Promise<void> {
+    await rm(this.path, { force: true });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#file.close();
+  }
+}
+
+function tryLock(file: FileHandle): boolean {
+  return flock(file.fd, LOCK_EX | LOCK_NB) === 0;
+}
+
+/** With its parent, the data directory, where that is missing too. */
+async function makeDirectory(path: string): Promise<void> {
+  for (const each of [dirname(path), path]) {
+    await mkdir(each, { mode: 0o700 }).catch((thrown: unknown) => {
+      if (codeOf(thrown) !== "EEXIST") throw thrown;
+    });
+  }
+}
+
+async function readNames(directory: string): Promise<readonly string[]> {
+  try {
+    return await readdir(directory);
+  } catch (thrown) {
+    if (["ENOENT", "EACCES", "ENOTDIR"].includes(codeOf(thrown))) return [];
+    throw thrown;
+  }
+}
+
+function codeOf(thrown: unknown): string {
+  return thrown instanceof Error && "code" in thrown ? String(thrown.code) : "";
+}
+
+function explain(cause: unknown, path: string): unknown {
+  const code = codeOf(cause);
+  if (code === "") return cause;
+  const isFull = code === "ENOSPC" || code === "EDQUOT";
+  return new CasemateError(
+    isFull ? "disk/full" : "data/not-writable",
+    `Cannot note a pause in ${path}: the system says ${code}, and what is not noted is not paused.`,
+    { cause },
+  );
+}

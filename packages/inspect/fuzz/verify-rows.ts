@@ -1,0 +1,39 @@
+import assert from "node:assert/strict";
+
+/** What the agent takes of its inspector (`inspector/messages.ts` there): more is refused, and the view is lost. */
+const LIMITS = { items: 1_000_000, keys: 64, text: 64 * 1024, depth: 4, frame: 64 * 1024 * 1024 };
+
+/** Throws unless `rows` are what a view may give: JSON's own values, well-formed text, sizes that others take. */
+export function verifyRows(rows: readonly object[]): void {
+  assert.ok(rows.length <= LIMITS.items, `${rows.length} rows`);
+  for (const row of rows) {
+    const values = Object.values(row);
+    assert.ok(values.length <= LIMITS.keys, `${values.length} members`);
+    for (const [key, value] of Object.entries(row)) verifyValue(value, key, 0);
+  }
+  const text = JSON.stringify(rows);
+  assert.ok(Buffer.byteLength(text) <= LIMITS.frame, `${text.length} characters of JSON`);
+}
+
+function verifyValue(value: unknown, path: string, depth: number): void {
+  switch (typeof value) {
+    case "boolean":
+      return;
+    case "number":
+      assert.ok(Number.isFinite(value), `${path} is ${value}`);
+      return;
+    case "string":
+      assert.ok(value.isWellFormed(), `${path} is no well-formed text`);
+      assert.ok(value.length <= LIMITS.text, `${path} has ${value.length} characters`);
+      return;
+    case "object":
+      if (value === null) return;
+      assert.ok(depth < LIMITS.depth, `${path} is nested too deep`);
+      for (const [key, inner] of Object.entries(value)) {
+        verifyValue(inner, `${path}.${key}`, depth + 1);
+      }
+      return;
+    default:
+      assert.fail(`${path} is a ${typeof value}`);
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * Looks through every view at dumps whose structures were changed where the view reads them.
+ *
+ *     node packages/inspect/fuzz/views.fuzz.ts --dump FILE [--seed N] [--count N]
+ */
+import { type AnyView, attach, DATA_CLASSES, ProfileCache, views } from "../src/index.ts";
+import { argumentOf } from "./argument-of.ts";
+import { mutate, type Target } from "./mutate.ts";
+import { MutatedMemory } from "./mutated-memory.ts";
+import { Prng } from "./prng.ts";
+import { ReadRecorder } from "./read-recorder.ts";
+import { openDump } from "./open-dump.ts";
+import { runFuzz } from "./run-fuzz.ts";
+import { verifyOutcome } from "./verify-outcome.ts";
+import { verifyRows } from "./verify-rows.ts";
+
+const BUDGET = { milliseconds: 2_000 };
+/** One look in so many is at a guest that changes under it. */
+const LIVE_ODDS = 4;
+/** One mutant in so many is attached to anew. */
+const ATTACH_ODDS = 8;
+
+await runFuzz(async (dump) => {
+  const base = await openDump(dump);
+  const memory = new MutatedMemory(base);
+  const profiles = new ProfileCache();
+  const kernel = attach(memory, { profiles });
+  const grant = kernel.grant(...DATA_CLASSES);
+  const recorder = new ReadRecorder(base, (index) => memory.clean(index));
+  const recorded = attach(recorder, { profiles }).grant(...DATA_CLASSES);
+  const targets = views.map((view): { view: AnyView; argument: unknown; target: Target } => {
+    const argument = argumentOf(view);
+    recorder.take();
+    try {
+      recorded.read(view, { milliseconds: 60_000 }, argument);
+    } catch {
+      // What it read until then is a target too.
+    }
+    return { view, argument, target: { reads: recorder.take(), facts: kernel.facts } };
+  });
+
+  return (seed) => {
+    const prng = new Prng(seed);
+    const { view, argument, target } = prng.pick(targets);
+    memory.reset();
+    mutate(memory, target, prng);
+    if (prng.oneIn(LIVE_ODDS)) changeBetweenLooks(memory, prng);
+    const outcome = verifyOutcome(
+      BUDGET.milliseconds,
+      () => {
+        const fresh = prng.oneIn(ATTACH_ODDS)
+          ? attach(memory, { profiles, budget: BUDGET }).grant(...DATA_CLASSES)
+          : grant;
+        verifyRows(fresh.read(view, BUDGET, argument).items);
+      },
+      "usage",
+    );
+    return `${view.id} ${outcome}`;
+  };
+});
+
+/** Says that the guest is live, and lets the changes come and go. */
+function changeBetweenLooks(memory: MutatedMemory, prng: Prng): void {
+  memory.live = true;
+  const steady = prng.below(4);
+  let refreshes = 0;
+  memory.onRefresh = () => {
+    refreshes += 1;
+    memory.hideChanges(refreshes > steady && refreshes % 2 === 0);
+  };
+}
