@@ -21,7 +21,7 @@ export const ranks: Readonly<Record<string, number>> = {
 };
 
 const importPattern =
-  /(?:^|\n)\s*(?:import|export)\b[^;'"]*?["']([^"']+)["']|\bimport\(\s*["']([^"']+)["']\s*\)/g;
+  /(?:^|\n)\s*(?:import|export)\s+(?:[^;'"]*?\sfrom\s+)?["']([^"']+)["']|\bimport\(\s*["']([^"']+)["']\s*\)/g;
 
 /** One sentence for each import that points the wrong way. */
 export async function findRankViolations(root: string): Promise<readonly string[]> {

@@ -190,7 +190,24 @@ test("casemate inspect: a paused guest is looked into; its events come as they h
   assert.deepEqual([event.what, event.vm.uuid], ["suspended", uuid]);
   await events.return?.();
   assert.equal((await run("inspect", "db01", "processes")).code, 0);
+  const { stdout } = await run("inspect", "db01", "processes", "--pause", "--json");
+  assert.deepEqual(JSON.parse(stdout).paused, { outcome: "already-paused", microseconds: 0 });
+  assert.equal((await libvirt.findDomain(uuid)).state, "paused");
   await libvirt.resume(uuid);
+});
+
+test("casemate inspect --pause: the guest stands still for the look, and that is told", async () => {
+  await using libvirt = await openLibvirt();
+  const { uuid } = await libvirt.findDomain("db01");
+  for (const where of [[], ["--connect", libvirt.info.uri]]) {
+    const args = ["inspect", "db01", "processes", "--pause", "--pause-limit", "5000", ...where];
+    const { code, stdout, stderr } = await run(...args, "--json");
+    assert.equal(code, 0, stderr);
+    const { paused, consistency } = JSON.parse(stdout);
+    assert.deepEqual([paused.outcome, consistency], ["frozen", "consistent"]);
+    assert.ok(stderr.includes(`db01 stood still for ${paused.microseconds} µs.`), stderr);
+    assert.equal((await libvirt.findDomain(uuid)).state, "running");
+  }
 });
 
 test("casemate inspect: a guest still in its firmware has no kernel yet: inconclusive", async () => {

@@ -62,13 +62,17 @@ export class BtfMutator {
       const member = isCompound && count > 0 ? start + 3 + 3 * prng.below(count) : undefined;
       if (depth < MAX_DEPTH && prng.oneIn(2)) {
         // Deeper: to the type of a member, the element of an array, what a pointer points to.
-        const next = this.#words[member !== undefined ? member + 1 : start + (kind === BtfKind.array ? 3 : 2)];
+        const next =
+          this.#words[member !== undefined ? member + 1 : start + (kind === BtfKind.array ? 3 : 2)];
         if (next !== undefined && next > 0 && next < this.#starts.length && hasTarget(kind)) {
           id = next;
           continue;
         }
       }
-      const word = member !== undefined && !prng.oneIn(4) ? member + prng.below(3) : start + pickWord(kind, prng);
+      const word =
+        member !== undefined && !prng.oneIn(4)
+          ? member + prng.below(3)
+          : start + pickWord(kind, prng);
       return { at: this.#typesAt + word * 4, value: this.#value(word, id, prng) };
     }
   }
@@ -93,7 +97,9 @@ export class BtfMutator {
 }
 
 function hasTarget(kind: number): boolean {
-  return kind !== BtfKind.int && kind !== BtfKind.enum && kind !== BtfKind.enum64 && kind !== BtfKind.fwd;
+  return (
+    kind !== BtfKind.int && kind !== BtfKind.enum && kind !== BtfKind.enum64 && kind !== BtfKind.fwd
+  );
 }
 
 /** A word of a type besides its members: size or type, length and element of an array, bits of an int. */

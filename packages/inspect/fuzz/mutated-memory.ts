@@ -19,7 +19,9 @@ export class MutatedMemory implements PhysicalMemory {
   readonly #clean = new Map<number, DataView>();
   readonly #changed = new Map<number, DataView>();
   #hidden = false;
-  #flood: { readonly first: number; readonly end: number; page(index: number): DataView } | undefined;
+  #flood:
+    | { readonly first: number; readonly end: number; page(index: number): DataView }
+    | undefined;
 
   constructor(base: PhysicalMemory) {
     this.#base = base;

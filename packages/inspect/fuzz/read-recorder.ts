@@ -65,11 +65,7 @@ class RecordedView extends DataView<ArrayBufferLike> {
   readonly #read: (offset: number, size: number) => void;
   readonly #copied: () => void;
 
-  constructor(
-    view: DataView,
-    read: (offset: number, size: number) => void,
-    copied: () => void,
-  ) {
+  constructor(view: DataView, read: (offset: number, size: number) => void, copied: () => void) {
     super(view.buffer, view.byteOffset, view.byteLength);
     this.#read = read;
     this.#copied = copied;

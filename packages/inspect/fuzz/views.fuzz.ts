@@ -7,9 +7,9 @@ import { type AnyView, attach, DATA_CLASSES, ProfileCache, views } from "../src/
 import { argumentOf } from "./argument-of.ts";
 import { mutate, type Target } from "./mutate.ts";
 import { MutatedMemory } from "./mutated-memory.ts";
+import { openDump } from "./open-dump.ts";
 import { Prng } from "./prng.ts";
 import { ReadRecorder } from "./read-recorder.ts";
-import { openDump } from "./open-dump.ts";
 import { runFuzz } from "./run-fuzz.ts";
 import { verifyOutcome } from "./verify-outcome.ts";
 import { verifyRows } from "./verify-rows.ts";

@@ -1,4 +1,5 @@
-import { CasemateError } from "@casemate/core";
+import { getHeapStatistics } from "node:v8";
+import { CasemateError, formatBytes, MiB } from "@casemate/core";
 
 export interface BudgetLimits {
   /** Wall time, in milliseconds. */
@@ -10,7 +11,10 @@ export interface BudgetLimits {
 /** How many steps pass between two looks at the clock. */
 const CLOCK_INTERVAL = 256;
 
-/** What one look into a guest may cost: a deadline and a number of steps. It starts when it is made. */
+/** How much a look may make V8's heap grow: rows and texts that are kept, and what is not collected yet. */
+const MAX_GROWTH = 96 * MiB;
+
+/** What one look into a guest may cost: time, steps and memory. It starts when it is made. */
 export class Budget {
   static readonly DEFAULT_MILLISECONDS = 2_000;
   static readonly DEFAULT_STEPS = 500_000;
@@ -18,29 +22,30 @@ export class Budget {
 
   readonly milliseconds: number;
   readonly steps: number;
-  #deadline: number;
+  readonly #deadline: number;
+  readonly #heapBefore: number;
   #spent = 0;
   #nextLook = 1;
 
-  constructor(limits: BudgetLimits = {}) {
+  /** @param before the attempt before this one, which used up time and memory already. */
+  constructor(limits: BudgetLimits = {}, before?: Budget) {
     this.milliseconds = limits.milliseconds ?? Budget.DEFAULT_MILLISECONDS;
     const steps = Math.ceil(this.milliseconds * Budget.#STEPS_PER_MILLISECOND);
     this.steps = limits.steps ?? Math.max(Budget.DEFAULT_STEPS, steps);
-    this.#deadline = performance.now() + this.milliseconds;
+    this.#deadline = before ? before.#deadline : performance.now() + this.milliseconds;
+    this.#heapBefore = before ? before.#heapBefore : getHeapStatistics().used_heap_size;
   }
 
   get spent(): number {
     return this.#spent;
   }
 
-  /** For another attempt: steps anew, and what is left of the time. */
+  /** For another attempt: steps anew, and what is left of time and memory. */
   renew(): Budget {
-    const renewed = new Budget(this);
-    renewed.#deadline = this.#deadline;
-    return renewed;
+    return new Budget(this, this);
   }
 
-  /** Pays for `count` elements. Throws `inspect/budget` when time or steps are used up. */
+  /** Pays for `count` elements. Throws `inspect/budget` when time, steps or memory are used up. */
   step(count = 1): void {
     this.#spent += count;
     if (this.#spent >= this.#nextLook) this.#look();
@@ -49,16 +54,20 @@ export class Budget {
   #look(): void {
     this.#nextLook = this.#spent + CLOCK_INTERVAL;
     if (this.#spent > this.steps) {
-      throw new CasemateError(
-        "inspect/budget",
-        `Cannot finish the walk: ${this.#spent} elements were visited, expected at most ${this.steps}.`,
-      );
+      throw this.#usedUp("were visited", `at most ${this.steps}`);
     }
     if (performance.now() > this.#deadline) {
-      throw new CasemateError(
-        "inspect/budget",
-        `Cannot finish the walk: ${this.#spent} elements took longer than the ${this.milliseconds} ms allowed.`,
-      );
+      throw this.#usedUp("took longer", `${this.milliseconds} ms at most`);
     }
+    if (getHeapStatistics().used_heap_size - this.#heapBefore > MAX_GROWTH) {
+      throw this.#usedUp("took more memory", `at most ${formatBytes(MAX_GROWTH)}`);
+    }
+  }
+
+  #usedUp(seen: string, needed: string): CasemateError {
+    return new CasemateError(
+      "inspect/budget",
+      `Cannot finish the walk: ${this.#spent} elements ${seen}, expected ${needed}.`,
+    );
   }
 }

@@ -22,11 +22,11 @@ export function decodeText(bytes: Uint8Array): string {
     return ascii;
   }
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, length);
-  if (all < 0x80) return text.latin1Slice();
+  if (all < 0x80) return text.toString("latin1");
   try {
     return utf8.decode(text);
   } catch {
     // Not UTF-8, which no kernel string has to be.
-    return text.latin1Slice();
+    return text.toString("latin1");
   }
 }

@@ -15,6 +15,7 @@ export type {
   UserMemoryReader,
 } from "./kernel/user-memory-reader.ts";
 export { findTask } from "./linux/find-task.ts";
+export type { HookKind } from "./linux/hook.ts";
 export type { FileType } from "./linux/inode-type.ts";
 export type { NetDeviceAddress } from "./linux/net-device-addresses.ts";
 export type { NetDeviceFlag } from "./linux/net-device-flags.ts";
@@ -22,10 +23,24 @@ export type { NetDeviceStatistics } from "./linux/net-device-statistics.ts";
 export type { XdpProgram } from "./linux/net-device-xdp.ts";
 export { type FilePiece, readPageCache } from "./linux/read-page-cache.ts";
 export type { SocketState } from "./linux/socket-state.ts";
+export { formatSymbol, type SymbolizedAddress, symbolizer } from "./linux/symbolize.ts";
 export { type VmaMemory, walkProcessMemory } from "./linux/walk-process-memory.ts";
 export { MemoryFault } from "./memory/memory-fault.ts";
 export type { PagingLevels } from "./memory/page-tables.ts";
 export { printable } from "./printable.ts";
+export { type SlabObject, scanObjects } from "./scan/scan-objects.ts";
+export { scanTasks, type TaskCandidate } from "./scan/scan-tasks.ts";
+export { findSlabCache, readSlabCache, type SlabCache } from "./scan/slab-cache.ts";
+export {
+  type BpfAttachmentRow,
+  type BpfBtfRow,
+  type BpfLinkRow,
+  type BpfMapRow,
+  type BpfProgramRow,
+  type BpfRow,
+  type BpfSeenIn,
+  bpf,
+} from "./views/bpf.ts";
 export { type CommandLineRow, cmdline } from "./views/cmdline.ts";
 export {
   type Column,
@@ -37,9 +52,12 @@ export {
 } from "./views/define-view.ts";
 export { type EnvironRow, environ } from "./views/environ.ts";
 export { type FileRow, files } from "./views/files.ts";
+export { type HookRow, hooks } from "./views/hooks.ts";
 export { type InterfaceRow, interfaces } from "./views/interfaces.ts";
 export { type KernelRow, kernel } from "./views/kernel.ts";
+export { type LogRow, log } from "./views/log.ts";
 export { type MapRow, maps } from "./views/maps.ts";
+export { type ModuleRow, type ModuleState, modules } from "./views/modules.ts";
 export { type MountRow, mounts } from "./views/mounts.ts";
 export { parseArgument } from "./views/parse-argument.ts";
 export { type ProcessRow, processes, walkProcesses } from "./views/processes.ts";
@@ -47,6 +65,7 @@ export { type FileRangeRow, readFile } from "./views/read-file.ts";
 export { type SocketOwner, type SocketRow, sockets } from "./views/sockets.ts";
 export { type StringRow, strings } from "./views/strings.ts";
 export type { TaskState } from "./views/task-state.ts";
+export { type ThreadRow, threads } from "./views/threads.ts";
 export { type AnyView, views } from "./views/views.ts";
 export type { MapleEntry } from "./walk/walk-maple-tree.ts";
 export type { XarrayEntry } from "./walk/walk-xarray.ts";

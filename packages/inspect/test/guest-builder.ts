@@ -3,6 +3,8 @@ import { BtfBuilder } from "./btf-builder.ts";
 import { ByteMemory, type ByteMemoryOptions } from "./byte-memory.ts";
 import { type BuiltSymbol, buildKallsyms, type KallsymsLayout } from "./kallsyms-builder.ts";
 import { PAGE_2M, PageTableBuilder } from "./page-table-builder.ts";
+import { addPrintkTypes } from "./printk-types.ts";
+import { addTaskTypes } from "./task-types.ts";
 
 export interface BuiltTask {
   readonly pid: number;
@@ -22,6 +24,8 @@ export interface BuiltGuest {
   readonly memory: ByteMemory;
   readonly textBase: bigint;
   readonly directBase: bigint;
+  /** Where the kernel image is in RAM. */
+  readonly physicalBase: number;
   readonly root: number;
   /** Offsets of members, and physical addresses of the tasks, the idle one first. */
   readonly btf: BtfBuilder;
@@ -70,6 +74,10 @@ export function buildGuest(options: GuestOptions = {}): BuiltGuest {
     __cpu_online_mask: 0x39_2020,
     __per_cpu_offset: 0x39_3000,
     tk_core: 0x39_4000,
+    tainted_mask: 0x39_5000,
+    nr_threads: 0x39_5008,
+    avenrun: 0x39_5010,
+    prb: 0x39_5040,
     init_task: 0x3a_0000,
     _end: IMAGE_SIZE,
   };
@@ -119,6 +127,7 @@ export function buildGuest(options: GuestOptions = {}): BuiltGuest {
     memory,
     textBase,
     directBase,
+    physicalBase: IMAGE,
     root: at("init_top_pgt"),
     btf,
     tasks,
@@ -173,11 +182,14 @@ function buildTypes(): BtfBuilder {
     list,
   );
   const kuid = btf.typedef("kuid_t", btf.struct("", [{ name: "val", type: unsigned }]));
+  addPrintkTypes(btf, { char, unsigned, u64 });
+  const more = addTaskTypes(btf, { char, int, unsigned, u64, kuid, pointer: listPointer });
   const cred = btf.struct("cred", [
     { name: "uid", type: kuid },
     { name: "euid", type: kuid },
+    ...more.cred,
   ]);
-  const signal = btf.struct("signal_struct", [{ name: "nr_threads", type: int }]);
+  const signal = btf.struct("signal_struct", [{ name: "nr_threads", type: int }, ...more.signal]);
   const nameArray = btf.array(char, 65);
   const uts = btf.struct("new_utsname", [
     { name: "sysname", type: nameArray },
@@ -225,6 +237,7 @@ function buildTypes(): BtfBuilder {
       { name: "comm", type: btf.array(char, 16) },
       { name: "policy", type: btf.enumeration("policy", { SCHED_NORMAL: 0, SCHED_FIFO: 1 }) },
       { name: "bytes", type: btf.array(byte, 4) },
+      ...more.task,
     ],
     task,
   );

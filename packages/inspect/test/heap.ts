@@ -30,6 +30,13 @@ export class Heap {
     this.guest.memory.view.setUint8(this.#place(at) + offset, value);
   }
 
+  /** Where a variable of the kernel is, as its image is in RAM. */
+  symbol(name: string): Gva {
+    const { directBase, textBase, physicalBase } = this.guest;
+    const at = this.look((kernel) => kernel.symbol(name));
+    return gva(directBase + (at - textBase) + BigInt(physicalBase));
+  }
+
   /** Gives back all that was taken, as zeros. */
   clear(): void {
     this.guest.memory.bytes.fill(0, START, this.#free);

@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { bootTestGuest, ensureImage, fetchKernel, type KernelOptions } from "@casemate/lab";
-import { type AnyView, DATA_CLASSES, type Kernel, ProfileCache, views } from "../src/index.ts";
+import {
+  type AnyView,
+  DATA_CLASSES,
+  type Kernel,
+  ProfileCache,
+  parseArgument,
+  views,
+} from "../src/index.ts";
 import { attachToGuest } from "./truth/read-guest.ts";
 import type { ReadView } from "./truth/truth.ts";
 import { truths } from "./truth/truths.ts";
@@ -57,7 +64,8 @@ function readerOf(kernel: Kernel): ReadView {
     const view = views.find((one) => one.id === id);
     assert.ok(view !== undefined, `there is a view ${id}`);
     for (let tries = 1; ; tries += 1) {
-      const result = grant.read(view as AnyView, { milliseconds: 10_000 }, argument);
+      const limits = { milliseconds: 10_000 };
+      const result = grant.read(view as AnyView, limits, parseArgument(view, argument));
       if (result.consistency !== "torn" || tries === 10) {
         return result.items as readonly Record<string, unknown>[]; // rows are objects of JSON's types
       }

@@ -1,7 +1,7 @@
 import { CasemateError, MiB } from "@casemate/core";
 
 /** Length before each JSON text: 32 bits, little-endian. */
-const headBytes = 4;
+export const headBytes = 4;
 
 /** The longest frame either side takes, in bytes: a table of 100,000 processes fits. */
 export const maxFrameBytes = 64 * MiB;

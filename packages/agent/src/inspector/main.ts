@@ -8,7 +8,8 @@ import { toCasemateError } from "@casemate/core";
 import { type GuestMemoryDescription, memoryFrom, receiveFds } from "@casemate/host";
 import { dieWithParent } from "./die-with-parent.ts";
 import { dropPrivileges } from "./drop-privileges.ts";
-import { encodeFrame, walkFrames } from "./frames.ts";
+import { encodeAnswer } from "./encode-answer.ts";
+import { walkFrames } from "./frames.ts";
 import { Guest } from "./guest.ts";
 import type { InspectorAnswer, InspectorRequest, ViewReading } from "./messages.ts";
 
@@ -61,5 +62,5 @@ for await (const frame of walkFrames(process.stdin)) {
     const { code, message } = toCasemateError(thrown);
     return { error: { code, message } };
   });
-  process.stdout.write(encodeFrame(answered));
+  process.stdout.write(encodeAnswer(answered));
 }

@@ -1,5 +1,5 @@
 import type { LookRequest, ViewRequest } from "@casemate/agent";
-import { CasemateError, type Milliseconds, milliseconds } from "@casemate/core";
+import { CasemateError, ExitCode, type Milliseconds, milliseconds } from "@casemate/core";
 import { views } from "@casemate/inspect";
 import { Argument, type Command, InvalidArgumentError } from "commander";
 import { resumeAbandoned } from "../client/resume-abandoned.ts";
@@ -43,8 +43,16 @@ export function configureInspect(command: Command, context: Context): void {
     .addHelpText("after", `\nViews:\n${describeViews()}`)
     .action(async (...[first, second, third, options]: Words) => {
       const seen = await look([first, second, third], options, context);
+      const contents = views.find(({ id }) => id === seen.view)?.contents?.(seen.items);
       if (context.output.json) context.output.document(seen.kind, seen);
+      else if (contents !== undefined) context.output.contents(contents.bytes);
       else printView(seen, context.output);
+      if (contents !== undefined && contents.missing > 0) {
+        process.stderr.write(
+          `casemate: it goes on for ${contents.missing} bytes, not all of which the guest has in memory: --json shows those it has.\n`,
+        );
+        context.exitWith(ExitCode.inconclusive);
+      }
       if (seen.paused !== undefined) {
         const sentence = describePause(seen.subject, seen.paused);
         process.stderr.write(`casemate: ${printable(sentence)}\n`);

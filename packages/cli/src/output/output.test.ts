@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { PassThrough } from "node:stream";
 import { test } from "node:test";
 import fc from "fast-check";
 import { renderJson } from "./json.ts";
+import { outputTo } from "./output.ts";
 import { styleFor } from "./style.ts";
 import { renderTable } from "./table.ts";
 
@@ -43,4 +45,15 @@ test("renderJson: keeps every value, and nothing that steers a terminal comes ou
       assert.doesNotMatch(json.replaceAll("\n", ""), steering);
     }),
   );
+});
+
+test("Output.contents: bytes as they are, and to a terminal nothing that steers it", () => {
+  const bytes = Uint8Array.from([0, 0xff, 0x1b, 0x5b, 0x41, 10, 0xe2, 0x80, 0xae, 0x62]);
+  const write = (isTTY: boolean) => {
+    const stream = Object.assign(new PassThrough(), { isTTY }) as unknown as NodeJS.WriteStream; // all that it uses
+    outputTo(stream, { json: false, noColour: true, terminal: "" }).contents(bytes);
+    return stream.read() as Buffer; // a stream without an encoding gives bytes
+  };
+  assert.deepEqual(write(false), Buffer.from(bytes));
+  assert.equal(write(true).toString(), "\\u{0}\ufffd\\u{1b}[A\n\\u{202e}b\n");
 });

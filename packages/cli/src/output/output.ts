@@ -1,4 +1,5 @@
 import { renderJson } from "./json.ts";
+import { printable } from "./printable.ts";
 import { type Style, styleFor } from "./style.ts";
 import { renderTable, type TableColumn } from "./table.ts";
 
@@ -10,6 +11,8 @@ export interface Output {
   text(text: string): void;
   table(columns: readonly TableColumn[], rows: readonly (readonly string[])[]): void;
   document(kind: string, fields: object): void;
+  /** A guest's own bytes, as they are; a terminal gets them as text that cannot steer it. HOSTILE. */
+  contents(bytes: Uint8Array): void;
 }
 
 /** Output to `stream`, in colour if it is a terminal that shows it. */
@@ -25,5 +28,12 @@ export function outputTo(
     text: (text) => void stream.write(text),
     table: (columns, rows) => void stream.write(renderTable(columns, rows, style)),
     document: (kind, fields) => void stream.write(renderJson(kind, fields)),
+    contents: (bytes) => void stream.write(stream.isTTY === true ? renderText(bytes) : bytes),
   };
+}
+
+/** Bytes as lines of text. */
+function renderText(bytes: Uint8Array): string {
+  const lines = Buffer.from(bytes).toString("utf8").split("\n");
+  return `${lines.map(printable).join("\n").trimEnd()}\n`;
 }

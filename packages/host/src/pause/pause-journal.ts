@@ -97,12 +97,16 @@ function tryLock(file: FileHandle): boolean {
   return flock(file.fd, LOCK_EX | LOCK_NB) === 0;
 }
 
-/** With its parent, the data directory, where that is missing too. */
+/** Parents first where they are missing. Node's own recursive mkdir never ends where nothing can be made, as in /proc. */
 async function makeDirectory(path: string): Promise<void> {
-  for (const each of [dirname(path), path]) {
-    await mkdir(each, { mode: 0o700 }).catch((thrown: unknown) => {
-      if (codeOf(thrown) !== "EEXIST") throw thrown;
-    });
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (thrown) {
+    const code = codeOf(thrown);
+    if (code === "EEXIST") return;
+    if (code !== "ENOENT" || dirname(path) === path) throw thrown;
+    await makeDirectory(dirname(path));
+    await mkdir(path, { mode: 0o700 });
   }
 }
 

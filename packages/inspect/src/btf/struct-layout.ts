@@ -20,7 +20,13 @@ export interface Place {
 
 /** How deep anonymous structs and unions nest: real kernels stay below ten. */
 const MAX_DEPTH = 16;
-const STEP = /(\.|->)?(?:([A-Za-z_][A-Za-z0-9_]*)|\[(\d+)\])/y;
+/** How many of them one name is looked for in. HOSTILE: types may hold themselves, many times over. */
+const MAX_LOOKED_THROUGH = 4096;
+/** The kernel's largest structs are below a megabyte. */
+const MAX_OFFSET = 16 * 1024 * 1024;
+const MAX_BITS = 64;
+/** An index may come from an enumerator, so it may be negative. */
+const STEP = /(\.|->)?(?:([A-Za-z_][A-Za-z0-9_]*)|\[(-?\d+)\])/y;
 
 /**
  * The members of one struct or union, found by C expressions: `pid`, `se.vruntime`, `comm[0]`,
@@ -39,6 +45,11 @@ export class StructLayout {
     this.#id = id;
     this.name = name;
     this.size = btf.sizeOf(id);
+  }
+
+  /** Names of its own members, in order. */
+  get memberNames(): readonly string[] {
+    return this.#btf.members(this.#id).map(({ name }) => name);
   }
 
   has(path: string): boolean {
@@ -81,7 +92,7 @@ export class StructLayout {
         type = this.#btf.strip(this.#btf.target(type));
       }
       if (name !== undefined) {
-        const member = findMember(this.#btf, type, name, 0);
+        const member = findMember(this.#btf, type, name, { depth: 0, left: MAX_LOOKED_THROUGH });
         if (member === undefined) return undefined;
         const byte = Math.floor(member.bitOffset / 8);
         offset += byte;
@@ -99,10 +110,18 @@ export class StructLayout {
           const array = this.#btf.array(type);
           // A length of 0 or 1 may stand for a flexible array.
           if (Number(index) >= array.length && array.length > 1) return undefined;
+          if (Number(index) < 0) return undefined;
           element = array.element;
         }
         offset += Number(index) * this.#btf.sizeOf(element);
         type = this.#btf.strip(element);
+      }
+      // HOSTILE: the types are the guest's. NaN and infinity are no offsets either.
+      if (!(offset <= MAX_OFFSET) || bits.bitSize > MAX_BITS) {
+        throw damaged(
+          `${this.name}.${path} at ${offset}`,
+          `at most ${MAX_OFFSET} bytes from its start`,
+        );
       }
     }
     return { hops, offset, type, ...bits };
@@ -110,12 +129,28 @@ export class StructLayout {
 }
 
 /** `name` in a struct or union, or in what it holds anonymously; its offset counts from `id`. */
-function findMember(btf: Btf, id: number, name: string, depth: number): BtfMember | undefined {
+function findMember(
+  btf: Btf,
+  id: number,
+  name: string,
+  search: { depth: number; left: number },
+): BtfMember | undefined {
   const own = btf.member(id, name);
-  if (own !== undefined || depth === MAX_DEPTH) return own;
+  if (own !== undefined || search.depth === MAX_DEPTH) return own;
+  search.depth += 1;
   for (const member of btf.anonymousMembers(id)) {
-    const inner = findMember(btf, btf.strip(member.type), name, depth + 1);
+    search.left -= 1;
+    if (search.left < 0) throw damaged(`anonymous members of type ${id} without end`, "fewer");
+    const inner = findMember(btf, btf.strip(member.type), name, search);
     if (inner !== undefined) return { ...inner, bitOffset: member.bitOffset + inner.bitOffset };
   }
+  search.depth -= 1;
   return undefined;
+}
+
+function damaged(seen: string, needed: string): CasemateError {
+  return new CasemateError(
+    "kernel/damaged",
+    `Cannot read the kernel's BTF: it has ${seen}, expected ${needed}.`,
+  );
 }

@@ -20,7 +20,9 @@ const MIN_RUN = 768 * 1024;
 const REACH = 32 * 1024 * 1024;
 const CHUNK = 1024 * 1024;
 const MIN_LENGTH = 1024 * 1024;
-const MAX_LENGTH = 128 * 1024 * 1024;
+const MAX_LENGTH = 32 * 1024 * 1024;
+/** Headers that are remembered: RAM full of them must not fill ours. */
+const MAX_HEADERS = 4096;
 
 /** Bytes of C identifiers and the NULs between them. */
 const NAME_BYTES = Uint8Array.from({ length: 256 }, (_, byte) =>
@@ -30,25 +32,31 @@ const NAME_BYTES = Uint8Array.from({ length: 256 }, (_, byte) =>
 const ODD_BYTES = 32;
 
 /**
- * Every place in RAM that may be a kernel's BTF, lowest first.
+ * Every place in `ranges` (all of RAM unless told otherwise) that may be a kernel's BTF, lowest first.
  *
  * A kernel image lies in one run of physical memory and its BTF with it, so one page in 512 KiB tells:
  * the names of a BTF are nothing but identifiers. This reads 8 MiB of each GiB.
  *
  * HOSTILE: anything may look like BTF; what is yielded has a sane header and nothing more.
  */
-export function* walkBtf(physical: PhysicalReader, budget: Budget): Generator<BtfLocation> {
-  let covered = 0;
-  for (const range of physical.memory.ranges) {
+export function* walkBtf(
+  physical: PhysicalReader,
+  budget: Budget,
+  ranges: readonly MemoryRange[] = physical.memory.ranges,
+): Generator<BtfLocation> {
+  const seen = new Set<number>();
+  for (const range of ranges) {
     const first = Math.ceil(range.start / STRIDE) * STRIDE;
+    const findHeader = headerFinder(physical, range.start, budget);
     for (let at = first; at + PAGE <= range.end; at += STRIDE) {
       budget.step();
-      if (at < covered || !isNames(physical.peek(at, PAGE))) continue;
+      if (!isNames(physical.peek(at, PAGE))) continue;
       if (!isLongRun(physical, range, at)) continue;
-      const found = findHeader(physical, range.start, at, budget);
-      if (found === undefined) continue;
+      const found = findHeader(at);
+      // A header may lie about what it covers: that must not hide what comes after it.
+      if (found === undefined || seen.has(found.start)) continue;
+      seen.add(found.start);
       yield found;
-      covered = found.start + found.length;
     }
   }
 }
@@ -79,47 +87,63 @@ function isNames(page: Uint8Array): boolean {
   return letters > page.length / 2;
 }
 
-/** The header, before `inNames`, of the BTF whose names are there. */
-function findHeader(
-  physical: PhysicalReader,
-  lowest: number,
-  inNames: number,
-  budget: Budget,
-): BtfLocation | undefined {
-  for (let end = inNames; end > lowest && end > inNames - REACH; end -= CHUNK) {
-    budget.step();
-    const start = Math.max(lowest, end - CHUNK);
-    // A few bytes more, for a header across the seam.
-    const piece = physical.piece(start, end - start + HEADER.length);
-    const chunk = Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength);
-    for (let at = chunk.lastIndexOf(HEADER); at >= 0; at = chunk.lastIndexOf(HEADER, at - 1)) {
-      const location = parseHeader(physical, start + at, inNames);
-      if (location !== undefined) return location;
-      if (at === 0) break;
-    }
-  }
-  return undefined;
+/** A header that is sane. */
+interface Header extends BtfLocation {
+  /** Where its names begin. */
+  readonly names: number;
 }
 
-function parseHeader(
+/**
+ * Finds the header, before a place in its names, of the BTF that this place is in; to be asked of higher and
+ * higher places. Nothing is searched twice, for RAM may be full of names without a header.
+ */
+function headerFinder(
   physical: PhysicalReader,
-  start: number,
-  inNames: number,
-): BtfLocation | undefined {
+  lowest: number,
+  budget: Budget,
+): (inNames: number) => BtfLocation | undefined {
+  let searchedTo = lowest;
+  let headers: readonly Header[] = [];
+  return (inNames) => {
+    const holds = ({ start, length, names }: Header) => {
+      return inNames >= names && inNames < start + length;
+    };
+    const fresh: Header[] = [];
+    const first = Math.max(searchedTo, inNames - REACH);
+    for (let end = inNames; end > first; end -= CHUNK) {
+      budget.step();
+      const start = Math.max(first, end - CHUNK);
+      // A few bytes more, for a header across the seam.
+      const piece = physical.piece(start, end - start + HEADER.length);
+      const chunk = Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength);
+      for (let at = chunk.lastIndexOf(HEADER); at >= 0; at = chunk.lastIndexOf(HEADER, at - 1)) {
+        budget.step();
+        const header = parseHeader(physical, start + at);
+        if (header !== undefined && holds(header)) return header;
+        if (header !== undefined && fresh.length < MAX_HEADERS) fresh.push(header);
+        if (at === 0) break;
+      }
+    }
+    searchedTo = inNames;
+    const ahead = headers.filter(({ start, length }) => start + length > inNames);
+    headers = [...fresh, ...ahead].slice(0, MAX_HEADERS);
+    return headers.find(holds);
+  };
+}
+
+function parseHeader(physical: PhysicalReader, start: number): Header | undefined {
+  if (!physical.has(start, BTF_HEADER_LENGTH)) return undefined;
   const typeOffset = physical.u32(start + 8);
   const typeLength = physical.u32(start + 12);
   const stringOffset = physical.u32(start + 16);
   const stringLength = physical.u32(start + 20);
-  const names = start + BTF_HEADER_LENGTH + stringOffset;
   const length = BTF_HEADER_LENGTH + stringOffset + stringLength;
-  const whole =
+  const isSane =
     typeOffset % 4 === 0 &&
     typeLength % 4 === 0 &&
     typeOffset + typeLength <= stringOffset &&
     length >= MIN_LENGTH &&
     length <= MAX_LENGTH &&
-    inNames >= names &&
-    inNames < names + stringLength &&
     physical.has(start, length);
-  return whole ? { start, length } : undefined;
+  return isSane ? { start, length, names: start + BTF_HEADER_LENGTH + stringOffset } : undefined;
 }

@@ -1,8 +1,9 @@
 import { CasemateError, type PhysicalMemory, toCasemateError } from "@casemate/core";
-import { walkBtf } from "../btf/walk-btf.ts";
+import { type BtfLocation, walkBtf } from "../btf/walk-btf.ts";
 import { Budget, type BudgetLimits } from "../budget.ts";
 import { PhysicalReader } from "../memory/physical-reader.ts";
 import { findBanner } from "./find-banner.ts";
+import { findRunningImage } from "./find-running-image.ts";
 import type { Kernel } from "./kernel.ts";
 import { isRunning, openKernel } from "./open-kernel.ts";
 import { ProfileCache } from "./profile-cache.ts";
@@ -15,6 +16,9 @@ export interface AttachOptions {
 }
 
 const DEFAULT_BUDGET: BudgetLimits = { milliseconds: 10_000, steps: 100_000_000 };
+
+/** What a candidate costs, so that the clock is looked at after each. */
+const CANDIDATE_STEPS = 256;
 
 /**
  * Finds the Linux kernel that runs in `memory`, by nothing but what it carries with it: its types (BTF),
@@ -30,25 +34,43 @@ export function attach(memory: PhysicalMemory, options: AttachOptions = {}): Ker
   const physical = new PhysicalReader(memory);
   const budget = new Budget({ ...DEFAULT_BUDGET, ...options.budget });
   const profiles = options.profiles ?? new ProfileCache();
-  const kernels: Kernel[] = [];
-  const failures: CasemateError[] = [];
-  for (const location of walkBtf(physical, budget)) {
+  // HOSTILE: RAM may hold any number of them; the first is enough.
+  let found: Kernel | undefined;
+  let failure: CasemateError | undefined;
+  for (const location of walkCandidates(physical, budget)) {
     try {
       const profile = profiles.read(physical, location, budget);
       const kernel = openKernel(physical, location, profile);
+      profiles.keep(profile);
       if (isRunning(physical, kernel.facts)) return kernel;
-      kernels.push(kernel);
+      found ??= kernel;
     } catch (thrown) {
       const error = toCasemateError(thrown);
       if (!error.code.startsWith("kernel/")) throw error;
-      failures.push(error);
+      failure ??= error;
     }
+    budget.step(CANDIDATE_STEPS);
   }
-  const [first] = kernels;
-  if (first !== undefined) return first;
-  const [failure] = failures;
+  if (found !== undefined) return found;
   if (failure !== undefined) throw failure;
   throw noKernel(physical, budget);
+}
+
+/**
+ * Places that may be a kernel's BTF, those first that low memory says are in the kernel that runs.
+ *
+ * HOSTILE: a process can fill RAM with what looks like kernels; looking at each of them would take too long.
+ */
+function* walkCandidates(physical: PhysicalReader, budget: Budget): Generator<BtfLocation> {
+  const image = findRunningImage(physical);
+  const first = new Set<number>();
+  for (const location of image === undefined ? [] : walkBtf(physical, budget, [image])) {
+    first.add(location.start);
+    yield location;
+  }
+  for (const location of walkBtf(physical, budget)) {
+    if (!first.has(location.start)) yield location;
+  }
 }
 
 function noKernel(physical: PhysicalReader, budget: Budget): CasemateError {

@@ -9,6 +9,9 @@ import { findKallsyms } from "../symbols/find-kallsyms.ts";
 import type { KallsymsBlob } from "../symbols/parse-kallsyms.ts";
 import { SymbolTable } from "../symbols/symbol-table.ts";
 
+/** The kernel's largest structs are below a megabyte. */
+const MAX_STRUCT = 16 * 1024 * 1024;
+
 /**
  * What is the same in every guest that runs one kernel build: its types and its symbols.
  *
@@ -97,6 +100,8 @@ export class KernelProfile {
     const stripped = this.btf.strip(id);
     const kind = this.btf.kind(stripped);
     if (kind !== BtfKind.struct && kind !== BtfKind.union) return undefined;
-    return new StructLayout(this.btf, stripped, name);
+    const layout = new StructLayout(this.btf, stripped, name);
+    // HOSTILE: a size that nothing can be divided by, or that no struct has.
+    return layout.size > 0 && layout.size <= MAX_STRUCT ? layout : undefined;
   }
 }

@@ -1,13 +1,16 @@
-import { type Gva, gva } from "@casemate/core";
+import type { Gva } from "@casemate/core";
 import { MemoryFault } from "../memory/memory-fault.ts";
+import type { PhysicalReader } from "../memory/physical-reader.ts";
 import type { KernelReader } from "./kernel-reader.ts";
 
 /** The instructions of the kernel image: the reader for kernel text. */
 export class KernelTextReader {
   readonly #kernel: KernelReader;
+  readonly #physical: PhysicalReader;
 
-  constructor(kernel: KernelReader) {
+  constructor(kernel: KernelReader, physical: PhysicalReader) {
     this.#kernel = kernel;
+    this.#physical = physical;
   }
 
   /** `[_stext, _etext)`. */
@@ -18,9 +21,10 @@ export class KernelTextReader {
   /** `length` bytes of instructions at `at`, copied. Throws `kernel/damaged` outside of the text. */
   bytes(at: Gva, length: number): Uint8Array {
     const { start, end } = this.range;
-    if (at < start || gva(at + BigInt(length)) > end) {
+    if (at < start || length < 0 || at + BigInt(length) > end) {
       throw new MemoryFault(at, `${length} bytes outside of the kernel's text`, "bytes inside");
     }
-    return this.#kernel.memory.bytes(at, length);
+    const { textBase, physicalBase } = this.#kernel.facts;
+    return this.#physical.copy(physicalBase + Number(at - textBase), length);
   }
 }

@@ -1,4 +1,5 @@
 import type { KernelMemory } from "../memory/kernel-memory.ts";
+import type { PageOwners } from "../memory/page-owners.ts";
 import type { PhysicalReader } from "../memory/physical-reader.ts";
 import type { DataClass } from "./data-class.ts";
 import { FileContentsReader } from "./file-contents-reader.ts";
@@ -19,14 +20,17 @@ export class Kernel {
   readonly facts: KernelFacts;
   readonly #physical: PhysicalReader;
   readonly #reader: KernelReader;
+  readonly #owners: PageOwners | undefined;
 
   constructor(
     physical: PhysicalReader,
     memory: KernelMemory,
     profile: KernelProfile,
     facts: KernelFacts,
+    owners: PageOwners | undefined,
   ) {
     this.facts = facts;
+    this.#owners = owners;
     this.#physical = physical;
     this.#reader = new KernelReader(profile, memory, facts, physical.memory.live);
   }
@@ -35,9 +39,9 @@ export class Kernel {
   grant<const Classes extends DataClass>(...classes: readonly Classes[]): Grant<Classes> {
     const readers = {
       kernelMetadata: { kernel: this.#reader },
-      kernelText: { text: new KernelTextReader(this.#reader) },
+      kernelText: { text: new KernelTextReader(this.#reader, this.#physical) },
       userMemory: { user: new UserMemoryReader(this.#reader, this.#physical) },
-      fileContents: { files: new FileContentsReader(this.#reader, this.#physical) },
+      fileContents: { files: new FileContentsReader(this.#reader, this.#physical, this.#owners) },
     };
     const access = Object.assign({}, ...classes.map((each) => readers[each]));
     return new Grant<Classes>(this.#reader, this.#physical.memory, classes, access);

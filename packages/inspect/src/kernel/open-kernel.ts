@@ -1,12 +1,14 @@
 import { CasemateError, type Gva, gpa, gva } from "@casemate/core";
 import type { BtfLocation } from "../btf/walk-btf.ts";
 import { KernelMemory, type LinearMap } from "../memory/kernel-memory.ts";
+import { PageOwners } from "../memory/page-owners.ts";
 import { PageTables, type PagingLevels, UNMAPPED } from "../memory/page-tables.ts";
 import type { PhysicalReader } from "../memory/physical-reader.ts";
 import { printable } from "../printable.ts";
 import { Kernel } from "./kernel.ts";
 import type { KernelFacts } from "./kernel-facts.ts";
 import type { KernelProfile } from "./kernel-profile.ts";
+import { pageLayout } from "./page-layout.ts";
 import { parseBuildId } from "./parse-build-id.ts";
 
 /** `__START_KERNEL_map` (arch/x86/include/asm/page_64_types.h). */
@@ -21,6 +23,10 @@ const PAGE = 4096;
 /** Entry 511 of the top page table maps the kernel image. */
 const IMAGE_ENTRY = 511 * 8;
 const LOW_MEMORY = 1024 * 1024;
+
+/** What the reader of kernel metadata does not read. */
+const INSTRUCTIONS = "the kernel's instructions";
+const REFUSED = { kernel: undefined, process: "a process's memory", file: "a file's contents" };
 
 /** Bases without KASLR of memory, by paging levels (Documentation/arch/x86/x86_64/mm.rst). */
 const FIXED_BASES = {
@@ -70,11 +76,16 @@ export function openKernel(
   const fixed = FIXED_BASES[pageTables.levels];
   const directMapBase = base("page_offset_base", fixed.direct);
   const image: LinearMap = { base: textBase, size: BigInt(imageSize), physical: physicalBase };
+  const vmemmapBase = base("vmemmap_base", fixed.vmemmap);
+  const pages = pageLayout(profile, vmemmapBase);
+  const owners = pages === undefined ? undefined : new PageOwners(physical, pageTables, pages);
+  const isText = textPages(profile, physicalBase);
   const memory = new KernelMemory(
     physical,
     pageTables,
     probeDirectMap(physical, pageTables, directMapBase),
     image,
+    (frame) => (isText(frame) ? INSTRUCTIONS : REFUSED[owners?.ownerOf(frame) ?? "kernel"]),
   );
 
   const banner = memory.string(at(offsetOf("linux_banner")), MAX_BANNER).trimEnd();
@@ -100,9 +111,9 @@ export function openKernel(
     pageTableRoot: gpa(root),
     directMapBase,
     vmallocBase: base("vmalloc_base", fixed.vmalloc),
-    vmemmapBase: base("vmemmap_base", fixed.vmemmap),
+    vmemmapBase,
   };
-  return new Kernel(physical, memory, profile, facts);
+  return new Kernel(physical, memory, profile, facts, owners);
 }
 
 /**
@@ -115,6 +126,16 @@ export function isRunning(physical: PhysicalReader, { pageTableRoot }: KernelFac
     if (physical.has(at, PAGE) && physical.u64(at + IMAGE_ENTRY) === entry) return true;
   }
   return false;
+}
+
+/** Whether a page holds the kernel's instructions; pages that hold some of them and some data are data. */
+function textPages(profile: KernelProfile, physicalBase: number): (frame: number) => boolean {
+  const start = profile.symbols.find("_stext") ?? profile.symbols.find("_text");
+  const end = profile.symbols.find("_etext");
+  if (start === undefined || end === undefined) return () => false;
+  const first = Math.ceil((physicalBase + start.offset) / PAGE);
+  const after = Math.floor((physicalBase + end.offset) / PAGE);
+  return (frame) => frame >= first && frame < after;
 }
 
 function symbolOffset(profile: KernelProfile, names: readonly string[]): number {

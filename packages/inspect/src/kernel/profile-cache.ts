@@ -22,11 +22,17 @@ export class ProfileCache {
 
   /** The build of the kernel whose BTF is at `location`, from the cache if it is there. */
   read(physical: PhysicalReader, location: BtfLocation, budget: Budget): KernelProfile {
-    const profile =
-      this.#profiles.find((known) => known.matches(physical, location)) ??
-      KernelProfile.read(physical, location, budget);
+    const known = this.#profiles.find((profile) => profile.matches(physical, location));
+    return known ?? KernelProfile.read(physical, location, budget);
+  }
+
+  /**
+   * Remembers a profile that a kernel was opened with.
+   *
+   * HOSTILE: RAM may be full of what looks like a kernel's types; those must not push out others.
+   */
+  keep(profile: KernelProfile): void {
     const others = this.#profiles.filter((known) => known !== profile);
     this.#profiles = [...others, profile].slice(-this.#limit);
-    return profile;
   }
 }

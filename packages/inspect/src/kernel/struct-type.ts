@@ -3,6 +3,7 @@ import type { Btf } from "../btf/btf.ts";
 import { BtfKind } from "../btf/btf-kind.ts";
 import type { Place, StructLayout } from "../btf/struct-layout.ts";
 import { decodeText } from "../decode-text.ts";
+import { toNumber, toSignedNumber } from "../to-number.ts";
 import { walkHlist, walkHlistNulls } from "../walk/walk-hlist.ts";
 import { walkList } from "../walk/walk-list.ts";
 import { walkRbTree } from "../walk/walk-rb-tree.ts";
@@ -11,6 +12,8 @@ import type { KernelReader } from "./kernel-reader.ts";
 /** Reads one member of the struct at an address. */
 export type Accessor<Value> = (at: Gva) => Value;
 
+/** HOSTILE: what is counted by an array's length should end. */
+const MAX_LENGTH = 65_536;
 /** How long the string behind a `char *` may be. */
 const MAX_STRING = 4096;
 
@@ -45,6 +48,11 @@ export class StructType {
     this.size = layout.size;
   }
 
+  /** Names of its own members, in order. */
+  get memberNames(): readonly string[] {
+    return this.#layout.memberNames;
+  }
+
   /** Whether this kernel has the member. */
   has(path: string): boolean {
     return this.#layout.has(path);
@@ -53,7 +61,7 @@ export class StructType {
   /** Where a member is in the struct, in bytes. */
   offset(...paths: readonly string[]): number {
     const { hops, offset } = this.#layout.place(...paths);
-    if (hops.length > 0) throw new TypeError(`${paths.join(", ")} leads out of ${this.name}`);
+    if (hops.length > 0) throw this.#wrong(paths, "a member of its own");
     return offset;
   }
 
@@ -66,7 +74,9 @@ export class StructType {
   length(...paths: readonly string[]): number {
     const { type } = this.#layout.place(...paths);
     if (this.#btf.kind(type) !== BtfKind.array) throw this.#wrong(paths, "an array");
-    return this.#btf.array(type).length;
+    const { length } = this.#btf.array(type);
+    if (length > MAX_LENGTH) throw this.#wrong(paths, `an array of at most ${MAX_LENGTH} elements`);
+    return length;
   }
 
   /** An integer, enum, bool or bitfield, or a struct of one (`kuid_t`, `atomic_t`); exact up to 2^53. */
@@ -92,8 +102,8 @@ export class StructType {
           return signed ? (at) => memory.u32(at, offset) | 0 : (at) => memory.u32(at, offset);
         default:
           return signed
-            ? (at) => Number(BigInt.asIntN(64, memory.u64(at, offset)))
-            : (at) => Number(memory.u64(at, offset));
+            ? (at) => toSignedNumber(memory.u64(at, offset))
+            : (at) => toNumber(memory.u64(at, offset));
       }
     });
   }

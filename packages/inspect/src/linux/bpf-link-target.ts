@@ -1,4 +1,4 @@
-import { type Gva, gva } from "@casemate/core";
+import type { Gva } from "@casemate/core";
 import type { KernelReader } from "../kernel/kernel-reader.ts";
 import type { Accessor, StructType } from "../kernel/struct-type.ts";
 import { pathWriter } from "./d-path.ts";
@@ -20,8 +20,10 @@ export interface BpfLinkTarget {
 /** Of the functions that one link is at, so many are named. */
 const MAX_NAMED = 8;
 const NOWHERE: BpfLinkTarget = { attachType: null, target: null };
-/** `enum tcx_link` and netkit keep it where links in general do not: up to 6.17. */
 const ATTACH_TYPES = { names: ["bpf_attach_type"], prefix: "BPF_" } as const;
+
+/** What a program was made for, where its links do not say it. */
+const MADE_FOR = "link.prog->expected_attach_type";
 
 type Read = (type: StructType) => Accessor<BpfLinkTarget>;
 
@@ -153,7 +155,7 @@ export function bpfLinkTarget(
     kprobe_multi: {
       struct: "bpf_kprobe_multi_link",
       read: (type) => {
-        const way = attachType(type);
+        const way = attachType(type, MADE_FOR);
         const count = type.number("cnt");
         const addresses = type.pointer("addrs");
         return (at) => {
@@ -166,7 +168,14 @@ export function bpfLinkTarget(
         };
       },
     },
-    uprobe_multi: { struct: "bpf_uprobe_multi_link", read: uprobeMultiReader(kernel) },
+    uprobe_multi: {
+      struct: "bpf_uprobe_multi_link",
+      read: (type) => {
+        const way = attachType(type, MADE_FOR);
+        const target = uprobeMultiTarget(kernel, type);
+        return (at) => ({ attachType: way(at), target: target(at) });
+      },
+    },
   };
 
   const readers = new Map<
@@ -210,25 +219,22 @@ function perfLinkReader(kernel: KernelReader, nameOf: (address: Gva) => string):
   };
 }
 
-function uprobeMultiReader(kernel: KernelReader): Read {
-  return (type) => {
-    const mnt = type.pointer("path.mnt");
-    const dentry = type.pointer("path.dentry");
-    const count = type.number("cnt");
-    const uprobes = type.pointer("uprobes");
-    const uprobe = kernel.struct("bpf_uprobe");
-    const offset = uprobe.number("offset");
-    const { dPath } = pathWriter(kernel, getFsRoot(kernel, findInit(kernel)));
-    return (at) => {
-      const length = count(at);
-      const array = uprobes(at);
-      const offsets = Array.from(
-        { length: Math.min(length, MAX_NAMED) },
-        (_, i) => `0x${offset(gva(array + BigInt(uprobe.size * i))).toString(16)}`,
-      );
-      const more = length > offsets.length ? ` and ${length - offsets.length} more` : "";
-      const file = dPath({ mnt: mnt(at), dentry: dentry(at) });
-      return { attachType: null, target: `${file}:${offsets.join(", ")}${more}` };
-    };
+function uprobeMultiTarget(kernel: KernelReader, type: StructType): Accessor<string> {
+  const mnt = type.pointer("path.mnt");
+  const dentry = type.pointer("path.dentry");
+  const count = type.number("cnt");
+  const uprobes = type.pointer("uprobes");
+  const uprobe = kernel.struct("bpf_uprobe");
+  const offset = uprobe.number("offset");
+  const { dPath } = pathWriter(kernel, getFsRoot(kernel, findInit(kernel)));
+  return (at) => {
+    const length = count(at);
+    const array = uprobes(at);
+    const offsets = Array.from(
+      { length: Math.min(length, MAX_NAMED) },
+      (_, i) => `0x${offset(uprobe.element(array, i)).toString(16)}`,
+    );
+    const more = length > offsets.length ? ` and ${length - offsets.length} more` : "";
+    return `${dPath({ mnt: mnt(at), dentry: dentry(at) })}:${offsets.join(", ")}${more}`;
   };
 }

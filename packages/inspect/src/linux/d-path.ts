@@ -1,6 +1,5 @@
 import type { Gva } from "@casemate/core";
 import type { KernelReader } from "../kernel/kernel-reader.ts";
-import { MemoryFault } from "../memory/memory-fault.ts";
 import { dDname } from "./d-dname.ts";
 
 /** A `struct path`: a place in the tree of mounted file systems. */
@@ -29,8 +28,13 @@ interface Written {
   readonly belowRoot: boolean;
 }
 
-/** Paths of 4096 bytes (PATH_MAX) have no more names. */
+/**
+ * How many names above one are looked for, and how long a path may get: PATH_MAX, which directories can be
+ * deeper than. HOSTILE: what goes on beyond is cut off at its beginning and shows as "/…".
+ */
 const MAX_DEPTH = 2048;
+const MAX_LENGTH = 4096;
+const CUT: Written = { text: "/…", belowRoot: true };
 
 /** Writes paths as the kernel does for a process whose root is `root`. Make one for each look: it remembers. */
 export function pathWriter(kernel: KernelReader, root: Path): PathWriter {
@@ -63,7 +67,8 @@ export function pathWriter(kernel: KernelReader, root: Path): PathWriter {
         break;
       }
       if (steps.length === MAX_DEPTH) {
-        throw new MemoryFault(dentry, `a path of more than ${MAX_DEPTH} names`, "one that ends");
+        written = CUT;
+        break;
       }
       if (dentry === mntRoot(mnt)) {
         const self = mount.containerOf(mnt, "mnt");
@@ -84,7 +89,7 @@ export function pathWriter(kernel: KernelReader, root: Path): PathWriter {
       }
     }
     for (let step = steps.pop(); step !== undefined; step = steps.pop()) {
-      if (step.name !== "") written = { ...written, text: written.text + step.name };
+      if (step.name !== "") written = { ...written, text: join(written.text, step.name) };
       const { mnt, dentry } = step.path;
       const ofMount = known.get(mnt);
       if (ofMount === undefined) known.set(mnt, new Map([[dentry, written]]));
@@ -109,12 +114,11 @@ export function pathWriter(kernel: KernelReader, root: Path): PathWriter {
       const names: string[] = [];
       for (let at = dentry; !isRoot(at); at = kernel.link(at, parentOffset)) {
         kernel.budget.step();
-        if (names.length === MAX_DEPTH) {
-          throw new MemoryFault(at, `a path of more than ${MAX_DEPTH} names`, "one that ends");
-        }
-        names.push(`/${name(at)}`);
+        if (names.push(`/${name(at)}`) < MAX_DEPTH) continue;
+        names.push(CUT.text);
+        break;
       }
-      const text = names.toReversed().join("");
+      const text = names.toReversed().reduce(join, "");
       return `${text || "/"}${isUnlinked(dentry) ? "//deleted" : ""}`;
     },
   };
@@ -122,4 +126,9 @@ export function pathWriter(kernel: KernelReader, root: Path): PathWriter {
   function isRoot(dentry: Gva): boolean {
     return kernel.link(dentry, parentOffset) === dentry;
   }
+}
+
+function join(path: string, name: string): string {
+  const whole = path + name;
+  return whole.length > MAX_LENGTH ? `${CUT.text}${name.slice(0, MAX_LENGTH)}` : whole;
 }

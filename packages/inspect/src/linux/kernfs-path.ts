@@ -1,9 +1,12 @@
 import type { KernelReader } from "../kernel/kernel-reader.ts";
 import type { Accessor } from "../kernel/struct-type.ts";
-import { MemoryFault } from "../memory/memory-fault.ts";
 
-/** Paths of 4096 bytes (PATH_MAX) have no more names. */
+/**
+ * How many names above one are looked for, and how long a path may get. HOSTILE: groups can be nested deeper;
+ * what goes on beyond is cut off at its beginning and shows as "/…".
+ */
 const MAX_DEPTH = 2048;
+const MAX_LENGTH = 4096;
 
 /** Reads the path of a `kernfs_node` from the root of its hierarchy: `kernfs_path`. HOSTILE: guests name what is there. */
 export function kernfsPath(kernel: KernelReader): Accessor<string> {
@@ -17,10 +20,11 @@ export function kernfsPath(kernel: KernelReader): Accessor<string> {
       const parent = kernel.link(current, parentOffset);
       if (parent === 0n) return path || "/";
       kernel.budget.step();
-      if (depth === MAX_DEPTH) {
-        throw new MemoryFault(current, `a path of more than ${MAX_DEPTH} names`, "one that ends");
+      const longer = `/${name(current)}${path}`;
+      if (depth === MAX_DEPTH || longer.length > MAX_LENGTH) {
+        return `/…${path || longer.slice(0, MAX_LENGTH)}`;
       }
-      path = `/${name(current)}${path}`;
+      path = longer;
       current = parent;
     }
   };

@@ -1,5 +1,6 @@
 import { type Gva, gva } from "@casemate/core";
 import type { KernelReader } from "../kernel/kernel-reader.ts";
+import { toSignedNumber } from "../to-number.ts";
 
 /** Counters of resident pages by `enum` (include/linux/mm_types_task.h), the same since 4.5. */
 const RESIDENT = ["MM_FILEPAGES", "MM_ANONPAGES", "MM_SHMEMPAGES"] as const;
@@ -23,7 +24,7 @@ export function mmRss(kernel: KernelReader): (mm: Gva, threads: readonly Gva[]) 
     : [];
   return (at, threads) => {
     let pages = 0;
-    for (const read of shared) pages += Number(BigInt.asIntN(64, read(at)));
+    for (const read of shared) pages += toSignedNumber(read(at));
     for (const read of own) for (const thread of threads) pages += read(thread);
     return Math.max(pages, 0);
   };
@@ -45,7 +46,7 @@ function perCpuRss(
     kernel.budget.step(offsets.length);
     let pages = 0;
     for (const { count, own } of counters) {
-      let sum = Number(BigInt.asIntN(64, count(at)));
+      let sum = toSignedNumber(count(at));
       const pointer = own(at);
       for (const offset of offsets) sum += memory.u32(gva(pointer + offset)) | 0;
       pages += Math.max(sum, 0);

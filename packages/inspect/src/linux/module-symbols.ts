@@ -31,7 +31,10 @@ const MAX_NAME = 512;
 /** Reads a module's `mod_kallsyms`; names are spelled when they are asked for. */
 export function readModuleSymbols(kernel: KernelReader, module: Gva): ModuleSymbols {
   const type = kernel.struct("module");
-  if (!type.has("kallsyms->symtab")) return { at: () => undefined };
+  // One whose loading has only begun has none yet.
+  if (!type.has("kallsyms->symtab") || type.pointer("kallsyms")(module) === 0n) {
+    return { at: () => undefined };
+  }
   const count = Math.min(type.number("kallsyms->num_symtab")(module), MAX_SYMBOLS);
   kernel.budget.step(Math.ceil(count / SYMBOLS_PER_STEP));
   const table = type.pointer("kallsyms->symtab")(module);
@@ -40,7 +43,7 @@ export function readModuleSymbols(kernel: KernelReader, module: Gva): ModuleSymb
   const quads = new BigUint64Array(buffer);
   const strings = type.pointer("kallsyms->strtab")(module);
 
-  const valueOf = (index: number) => quads[index * SYMBOL_QUADS + VALUE_QUAD] ?? 0n;
+  const addressOf = (index: number) => quads[index * SYMBOL_QUADS + VALUE_QUAD] ?? 0n;
   const nameOf = (index: number) => {
     const offset = words[index * SYMBOL_WORDS + NAME_WORD] ?? 0;
     return kernel.memory.string(gva(strings + BigInt(offset)), MAX_NAME);
@@ -52,7 +55,7 @@ export function readModuleSymbols(kernel: KernelReader, module: Gva): ModuleSymb
     sorted.push(index);
   }
   sorted.sort((one, other) => {
-    const difference = valueOf(one) - valueOf(other);
+    const difference = addressOf(one) - addressOf(other);
     return difference === 0n ? one - other : difference < 0n ? -1 : 1;
   });
 
@@ -62,14 +65,14 @@ export function readModuleSymbols(kernel: KernelReader, module: Gva): ModuleSymb
       let high = sorted.length;
       while (low < high) {
         const middle = (low + high) >>> 1;
-        if (valueOf(sorted[middle] ?? 0) <= address) low = middle + 1;
+        if (addressOf(sorted[middle] ?? 0) <= address) low = middle + 1;
         else high = middle;
       }
       // Of several symbols at one address the first that has a name counts.
       let best: ModuleSymbol | undefined;
       for (let at = low - 1; at >= 0; at -= 1) {
         const index = sorted[at] ?? 0;
-        const value = valueOf(index);
+        const value = addressOf(index);
         if (best !== undefined && value !== best.address) break;
         const name = nameOf(index);
         if (isSymbol(name)) best = { name, address: gva(value) };

@@ -6,18 +6,27 @@ import type { Accessor } from "../kernel/struct-type.ts";
 /** Strings out of a process's memory. HOSTILE: the process may have written anything there. */
 export interface UserStrings {
   readonly strings: readonly string[];
-  /** How many bytes at the end are not in RAM, or too many to be read. */
+  /** How many bytes are not in RAM, or too many to be read. */
   readonly missingBytes: number;
 }
 
 /** Linux gives arguments and environment together a quarter of the stack, 8 MiB by default. */
 const MAX_BYTES = 2 * 1024 * 1024;
+/** Of one string; Linux allows 128 KiB (`MAX_ARG_STRLEN`). */
+const MAX_STRING = 32 * 1024;
+/** Of all processes of one look together; after that each shows its first page. */
+const MAX_TOTAL = 16 * 1024 * 1024;
+const FIRST_PAGE = 4096;
+/** What an array takes for a string, besides its text. */
+const STRING_COST = 64;
+/** Text that costs as much as one step of a walk, in bytes. */
+const TEXT_PER_STEP = 128;
 /** What a process writes over its arguments may go on for a page (`get_mm_proctitle`). */
 const MAX_TITLE = 4096;
 
 /**
  * Reads the arguments of the process of an `mm_struct`, or the title it wrote over them, as
- * /proc/PID/cmdline shows them: `get_mm_cmdline`.
+ * /proc/PID/cmdline shows them: `get_mm_cmdline`. Make one for each look: it counts what all take together.
  */
 export function readArguments(
   access: Access<"kernelMetadata" | "userMemory">,
@@ -26,6 +35,7 @@ export function readArguments(
   const start = mm.pointer("arg_start");
   const end = mm.pointer("arg_end");
   const envEnd = mm.pointer("env_end");
+  const read = stringReader(access);
   return (at) => {
     const first = start(at);
     const last = end(at);
@@ -39,7 +49,7 @@ export function readArguments(
         return { strings: [decodeText(bytes)], missingBytes: 0 };
       }
     }
-    return readStrings(access, at, first, last);
+    return read(at, first, last);
   };
 }
 
@@ -50,25 +60,32 @@ export function readEnvironment(
   const mm = access.kernel.struct("mm_struct");
   const start = mm.pointer("env_start");
   const end = mm.pointer("env_end");
-  return (at) => readStrings(access, at, start(at), end(at));
+  const read = stringReader(access);
+  return (at) => read(at, start(at), end(at));
 }
 
-function readStrings(
-  { kernel, user }: Access<"kernelMetadata" | "userMemory">,
-  mm: Gva,
-  start: Gva,
-  end: Gva,
-): UserStrings {
-  // HOSTILE: a process may set both ends.
-  const length = end > start ? Number(end - start) : 0;
-  const bytes = user.open(mm).bytes(start, Math.min(length, MAX_BYTES));
-  const strings: string[] = [];
-  for (let at = 0; at < bytes.length; ) {
-    kernel.budget.step();
-    const nul = bytes.indexOf(0, at);
-    const next = nul < 0 ? bytes.length : nul;
-    strings.push(decodeText(bytes.subarray(at, next)));
-    at = next + 1;
-  }
-  return { strings, missingBytes: length - bytes.length };
+function stringReader({
+  kernel,
+  user,
+}: Access<"kernelMetadata" | "userMemory">): (mm: Gva, start: Gva, end: Gva) => UserStrings {
+  let left = MAX_TOTAL;
+  return (mm, start, end) => {
+    // HOSTILE: a process may set both ends, and none may take what the others need.
+    const length = end > start ? Number(end - start) : 0;
+    const limit = Math.max(FIRST_PAGE, Math.min(left, MAX_BYTES));
+    const bytes = user.open(mm).bytes(start, Math.min(length, limit));
+    kernel.budget.step(Math.ceil(bytes.length / TEXT_PER_STEP));
+    const strings: string[] = [];
+    let missingBytes = length - bytes.length;
+    for (let at = 0; at < bytes.length; ) {
+      const nul = bytes.indexOf(0, at);
+      const next = nul < 0 ? bytes.length : nul;
+      const shown = Math.min(next, at + MAX_STRING);
+      strings.push(decodeText(bytes.subarray(at, shown)));
+      missingBytes += next - shown;
+      at = next + 1;
+    }
+    left -= bytes.length + strings.length * STRING_COST;
+    return { strings, missingBytes };
+  };
 }

@@ -1,7 +1,7 @@
 import type { Gva } from "@casemate/core";
 import type { KernelReader } from "../kernel/kernel-reader.ts";
 import type { Accessor } from "../kernel/struct-type.ts";
-import { MemoryFault } from "../memory/memory-fault.ts";
+import { kernfsPath } from "./kernfs-path.ts";
 
 /** Where a task is in one hierarchy of control groups: a line of /proc/PID/cgroup (cgroups(7)). */
 export interface CgroupMembership {
@@ -19,8 +19,6 @@ interface Hierarchy {
   readonly controllers: readonly string[];
 }
 
-/** Paths of 4096 bytes (PATH_MAX) have no more names. */
-const MAX_DEPTH = 2048;
 const MAX_SUBSYSTEMS = 32;
 
 /**
@@ -117,24 +115,11 @@ function cgroupPath(kernel: KernelReader): (group: Gva, unified: boolean) => str
   const kernfsNode = group.pointer("kn");
   const flags = group.number("self.flags");
   const online = kernel.constant("CSS_ONLINE") ?? 2;
-  const node = kernel.struct("kernfs_node");
-  const parentOffset = node.offset("__parent", "parent");
-  const name = node.string("name");
+  const path = kernfsPath(kernel);
   return (at, unified) => {
-    let path = "";
-    let current = kernfsNode(at);
-    for (let depth = 0; ; depth += 1) {
-      const parent = kernel.link(current, parentOffset);
-      if (parent === 0n) break;
-      kernel.budget.step();
-      if (depth === MAX_DEPTH) {
-        throw new MemoryFault(current, `a path of more than ${MAX_DEPTH} names`, "one that ends");
-      }
-      path = `/${name(current)}${path}`;
-      current = parent;
-    }
+    const text = path(kernfsNode(at));
     // Of hierarchies of version 1 /proc never says that a group is gone.
     const isGone = unified && (flags(at) & online) === 0;
-    return `${path || "/"}${isGone ? " (deleted)" : ""}`;
+    return `${text}${isGone ? " (deleted)" : ""}`;
   };
 }

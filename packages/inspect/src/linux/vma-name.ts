@@ -31,16 +31,20 @@ export function vmaName(kernel: KernelReader): Accessor<string> {
   };
 }
 
-/** `special_mapping_name`: `[vdso]`, `[vvar]`, `[uprobes]`; "" of other VMAs. */
+/** `special_mapping_name`, `gate_vma_name`: `[vdso]`, `[vvar]`, `[uprobes]`, `[vsyscall]`; "" of other VMAs. */
 function specialMappingName(kernel: KernelReader): Accessor<string> {
   const vma = kernel.struct("vm_area_struct");
   const operations = vma.pointer("vm_ops");
   const nameFunction = kernel.struct("vm_operations_struct").pointer("name");
   const data = vma.pointer("vm_private_data");
   const special = kernel.symbol("special_mapping_name");
+  const gate = kernel.hasSymbol("gate_vma_name") ? kernel.symbol("gate_vma_name") : undefined;
   const name = kernel.struct("vm_special_mapping").string("name");
   return (at) => {
     const table = operations(at);
-    return table !== 0n && nameFunction(table) === special ? name(data(at)) : "";
+    if (table === 0n) return "";
+    const names = nameFunction(table);
+    if (names === special) return name(data(at));
+    return names === gate ? "[vsyscall]" : "";
   };
 }

@@ -1,6 +1,7 @@
-import { type Gva, gva } from "@casemate/core";
+import { type Gva, gpa, gva, type MemoryRange } from "@casemate/core";
 import type { Budget } from "../budget.ts";
 import { decodeText } from "../decode-text.ts";
+import { highHalf, lowHalf, toNumber } from "../to-number.ts";
 import { MemoryFault } from "./memory-fault.ts";
 import { type PageTables, UNMAPPED } from "./page-tables.ts";
 import type { PhysicalReader } from "./physical-reader.ts";
@@ -15,8 +16,9 @@ export interface LinearMap {
 
 const PAGE = 4096;
 const TLB_ENTRIES = 1024;
-const NO_PAGE = 0xffff_ffff_ffff_ffffn;
-const KERNEL_HALF = 1n << 63n;
+const ADMITTED = 4096;
+/** Where kernel addresses begin, in the high half of one. */
+const KERNEL_HALF = 2 ** 31;
 /** What one read of bytes may ask for. */
 const MAX_BYTES = 16 * 1024 * 1024;
 /** So many numbers that are read, or bytes that are copied, cost as much as one step of a walk. */
@@ -35,35 +37,52 @@ const PAYMENT = 32 * READS_PER_STEP;
  * Reads pay for themselves from the budget of the look at hand, so that no loop is without end and no look
  * takes in more than it may, whatever counts the guest makes up; `inspect/budget` is thrown here too.
  *
+ * Pages that are not the kernel's own are refused by whatever address they are asked for: all of RAM is in
+ * the direct map, processes' memory and files among it.
+ *
  * HOSTILE: addresses come out of guest memory. User addresses are refused.
  */
 export class KernelMemory {
   readonly #physical: PhysicalReader;
   readonly #pageTables: PageTables;
-  readonly #directBase: bigint;
-  readonly #directSize: bigint;
-  readonly #imageBase: bigint;
-  readonly #imageSize: bigint;
+  readonly #directLow: number;
+  readonly #directHigh: number;
+  readonly #directSize: number;
+  readonly #imageLow: number;
+  readonly #imageHigh: number;
+  readonly #imageSize: number;
   readonly #imagePhysical: number;
-  /** Page numbers; a BigUint64Array is compared with a bigint without making one. */
-  readonly #tlbPages = new BigUint64Array(TLB_ENTRIES).fill(NO_PAGE);
+  readonly #tlbPages = new Float64Array(TLB_ENTRIES).fill(-1);
   readonly #tlbFrames = new Float64Array(TLB_ENTRIES);
+  readonly #refuse: (frame: number) => string | undefined;
+  /** Numbers of pages that may be read, each in its slot. */
+  readonly #admitted = new Float64Array(ADMITTED).fill(-1);
   #budget: Budget | undefined;
   #unpaid = 0;
 
+  /** @param refuse says of a page, by its number, what else than the kernel's data it is. */
   constructor(
     physical: PhysicalReader,
     pageTables: PageTables,
     directMap: LinearMap,
     image: LinearMap,
+    refuse: (frame: number) => string | undefined = () => undefined,
   ) {
     this.#physical = physical;
     this.#pageTables = pageTables;
-    this.#directBase = directMap.base;
-    this.#directSize = directMap.size;
-    this.#imageBase = image.base;
-    this.#imageSize = image.size;
+    this.#directLow = lowHalf(directMap.base);
+    this.#directHigh = highHalf(directMap.base);
+    this.#directSize = Number(directMap.size);
+    this.#imageLow = lowHalf(image.base);
+    this.#imageHigh = highHalf(image.base);
+    this.#imageSize = Number(image.size);
     this.#imagePhysical = image.physical;
+    this.#refuse = refuse;
+  }
+
+  /** Where the guest has RAM, by guest-physical address. */
+  get ranges(): readonly MemoryRange[] {
+    return this.#physical.memory.ranges;
   }
 
   u8(at: Gva, offset = 0): number {
@@ -101,7 +120,7 @@ export class KernelMemory {
     const copy = new Uint8Array(length);
     for (let done = 0; done < length; ) {
       const address = gva(at + BigInt(done));
-      const count = Math.min(length - done, PAGE - Number(address & 0xfffn));
+      const count = Math.min(length - done, PAGE - (lowHalf(address) & (PAGE - 1)));
       const piece = this.#physical.peek(this.#locate(address, 0, 1), count);
       copy.set(piece, done);
       done += piece.length;
@@ -114,7 +133,7 @@ export class KernelMemory {
     const pieces: Uint8Array[] = [];
     for (let done = 0; done < limit; ) {
       const address = gva(at + BigInt(done));
-      const count = Math.min(limit - done, 256, PAGE - Number(address & 0xfffn));
+      const count = Math.min(limit - done, 256, PAGE - (lowHalf(address) & (PAGE - 1)));
       this.#unpaid += count;
       const piece = this.#physical.copy(this.#locate(address, 0, 1), count);
       pieces.push(piece);
@@ -139,7 +158,8 @@ export class KernelMemory {
 
   /** Forgets translations, so that later reads see the page tables as they are then. */
   refresh(): void {
-    this.#tlbPages.fill(NO_PAGE);
+    this.#tlbPages.fill(-1);
+    this.#admitted.fill(-1);
     this.#physical.refresh();
   }
 
@@ -147,11 +167,31 @@ export class KernelMemory {
   #locate(at: bigint, offset: number, length: number): number {
     this.#unpaid += 1;
     if (this.#unpaid >= PAYMENT) this.#pay();
-    const direct = BigInt.asUintN(64, at - this.#directBase);
-    if (direct < this.#directSize) return Number(direct) + offset;
-    const image = BigInt.asUintN(64, at - this.#imageBase);
-    if (image < this.#imageSize) return Number(image) + offset + this.#imagePhysical;
-    return this.#lookUp(BigInt.asUintN(64, at + BigInt(offset)), length);
+    // In numbers: a big integer made here for each read would take most of the time.
+    const low = lowHalf(at);
+    const high = highHalf(at);
+    const direct = (high - this.#directHigh) * 2 ** 32 + (low - this.#directLow);
+    if (direct >= 0 && direct < this.#directSize) return this.#admit(direct + offset, length);
+    const image = (high - this.#imageHigh) * 2 ** 32 + (low - this.#imageLow);
+    if (image >= 0 && image < this.#imageSize) {
+      return this.#admit(image + offset + this.#imagePhysical, length);
+    }
+    return this.#lookUp(at, low + offset, high, offset, length);
+  }
+
+  /** `at`, a guest-physical address, if its pages are the kernel's own. */
+  #admit(at: number, length: number): number {
+    const page = Math.floor(at / PAGE);
+    if (this.#admitted[page & (ADMITTED - 1)] !== page) this.#ask(page);
+    if ((at & (PAGE - 1)) + length > PAGE) this.#ask(page + 1);
+    return at;
+  }
+
+  #ask(page: number): void {
+    const other = this.#refuse(page);
+    if (other !== undefined)
+      throw new MemoryFault(gpa(page * PAGE), other, "the kernel's own data");
+    this.#admitted[page & (ADMITTED - 1)] = page;
   }
 
   #pay(): void {
@@ -160,22 +200,22 @@ export class KernelMemory {
     this.#budget?.step(steps);
   }
 
-  #lookUp(address: bigint, length: number): number {
-    // asUintN keeps V8 in machine words: without it each step makes a big integer.
-    const low = Number(BigInt.asUintN(32, address));
+  /** @param low the low half of `at`, and `offset` more. */
+  #lookUp(at: bigint, low: number, high: number, offset: number, length: number): number {
     const inPage = low & (PAGE - 1);
     if (inPage + length > PAGE) return -1;
-    const page = BigInt.asUintN(64, address >> 12n);
-    const slot = (low >>> 12) & (TLB_ENTRIES - 1);
+    // Pages have 52 bits: exact in a double, whatever is carried from the low half.
+    const page = high * 2 ** 20 + Math.floor(low / PAGE);
+    const slot = (low / PAGE) & (TLB_ENTRIES - 1);
     if (this.#tlbPages[slot] === page) return (this.#tlbFrames[slot] ?? 0) + inPage;
-    return this.#walk(gva(address), page, slot) + inPage;
+    return this.#walk(gva(at + BigInt(offset)), page, slot) + inPage;
   }
 
-  #walk(address: Gva, page: bigint, slot: number): number {
-    if (address < KERNEL_HALF) {
+  #walk(address: Gva, page: number, slot: number): number {
+    if (highHalf(address) < KERNEL_HALF) {
       throw new MemoryFault(
         address,
-        address < 0x1_0000n ? "a null pointer" : "a user address",
+        toNumber(address) < 0x1_0000 ? "a null pointer" : "a user address",
         "a kernel address",
       );
     }
@@ -185,6 +225,7 @@ export class KernelMemory {
     const found = this.#pageTables.translate(address);
     if (found === UNMAPPED) throw new MemoryFault(address, "no page is mapped", "a mapped page");
     const frame = found - (found % PAGE);
+    this.#admit(frame, 1);
     this.#tlbPages[slot] = page;
     this.#tlbFrames[slot] = frame;
     return frame;

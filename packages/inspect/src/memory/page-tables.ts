@@ -1,3 +1,4 @@
+import { highHalf, lowHalf } from "../to-number.ts";
 import type { PhysicalReader } from "./physical-reader.ts";
 
 export type PagingLevels = 4 | 5;
@@ -31,14 +32,15 @@ export class PageTables {
 
   /** Whether `address` is canonical: all bits above the translated ones equal. */
   isCanonical(address: bigint): boolean {
-    return BigInt.asUintN(64, BigInt.asIntN(this.levels === 5 ? 57 : 48, address)) === address;
+    const above = highHalf(address) >>> (this.levels === 5 ? 24 : 15);
+    return above === 0 || above === (this.levels === 5 ? 0xff : 0x1_ffff);
   }
 
   /** The guest-physical address that `address` is mapped to, or `UNMAPPED`. */
   translate(address: bigint): number {
     if (!this.isCanonical(address)) return UNMAPPED;
-    const low = Number(address & 0xffff_ffffn);
-    const high = Number((address >> 32n) & 0xffff_ffffn);
+    const low = lowHalf(address);
+    const high = highHalf(address);
     let table = this.root;
     if (this.levels === 5) table = this.#next(table, (high >>> 16) & INDEX);
     table = this.#next(table, (high >>> 7) & INDEX);

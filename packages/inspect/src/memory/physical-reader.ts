@@ -16,6 +16,9 @@ export class PhysicalReader {
   /** The first address after the highest RAM. */
   readonly end: number;
   readonly #windowSize: number;
+  /** The range that was asked for last. */
+  #rangeStart = 0;
+  #rangeEnd = 0;
   #view: DataView = EMPTY;
   #start = 0;
   #length = 0;
@@ -58,8 +61,14 @@ export class PhysicalReader {
 
   /** Whether `[at, at + length)` is RAM. */
   has(at: number, length: number): boolean {
-    if (!(at >= 0 && at + length <= this.end)) return false;
-    return this.memory.ranges.some((range) => at >= range.start && at + length <= range.end);
+    if (at >= this.#rangeStart && at + length <= this.#rangeEnd) return true;
+    for (const { start, end } of this.memory.ranges) {
+      if (!(at >= start && at + length <= end)) continue;
+      this.#rangeStart = start;
+      this.#rangeEnd = end;
+      return true;
+    }
+    return false;
   }
 
   /** `length` bytes, copied: what is parsed must not change under the parser. */

@@ -1,6 +1,7 @@
+import type { MemoryRange } from "@casemate/core";
 import type { Budget } from "../budget.ts";
 import type { PhysicalReader } from "../memory/physical-reader.ts";
-import { type KallsymsBlob, parseKallsyms } from "./parse-kallsyms.ts";
+import { isTokenTable, type KallsymsBlob, parseKallsyms } from "./parse-kallsyms.ts";
 
 const PAGE = 4096;
 const CHUNK = 1024 * 1024;
@@ -8,6 +9,8 @@ const CHUNK = 1024 * 1024;
 const REACH = 64 * CHUNK;
 /** How far the tables reach to both sides of the token table. */
 const AROUND = 8 * CHUNK;
+/** A token table and its index are far smaller. */
+const AROUND_TOKENS = 128 * 1024;
 
 /** The tokens of the ten digits, which every kernel's token table has: scripts/kallsyms.c keeps single characters. */
 const DIGITS = Buffer.from("0\x001\x002\x003\x004\x005\x006\x007\x008\x009\x00", "latin1");
@@ -29,14 +32,29 @@ export function findKallsyms(
     const length = Math.min(end - start + DIGITS.length, range.end - start);
     const chunk = asBuffer(physical.piece(start, length));
     for (let at = chunk.indexOf(DIGITS); at >= 0; at = chunk.indexOf(DIGITS, at + 1)) {
-      // On a page, so that the boundaries of the tables are boundaries in the copy too.
-      const low = Math.max(range.start, Math.floor((start + at) / PAGE) * PAGE - AROUND);
-      const high = Math.min(range.end, start + at + AROUND);
-      const blob = parseKallsyms(physical.piece(low, high - low), start + at - low, low);
+      budget.step();
+      const zero = start + at;
+      const [near, inNear] = around(physical, range, zero, AROUND_TOKENS);
+      if (!isTokenTable(near, inNear)) continue;
+      const [bytes, inBytes, base] = around(physical, range, zero, AROUND);
+      const blob = parseKallsyms(bytes, inBytes, base, budget);
       if (blob !== undefined) return blob;
     }
   }
   return undefined;
+}
+
+/** Memory up to `reach` bytes to both sides of `at`, where `at` is in it, and where it begins. */
+function around(
+  physical: PhysicalReader,
+  range: MemoryRange,
+  at: number,
+  reach: number,
+): readonly [bytes: Uint8Array, at: number, base: number] {
+  // From a page on, so that the boundaries of the tables are boundaries in a copy too.
+  const low = Math.max(range.start, Math.floor(at / PAGE) * PAGE - reach);
+  const high = Math.min(range.end, at + reach);
+  return [physical.piece(low, high - low), at - low, low];
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type BuiltSymbol, buildKallsyms, KALLSYMS_LAYOUTS } from "../../test/kallsyms-builder.ts";
+import { Budget } from "../budget.ts";
 import { parseKallsyms } from "./parse-kallsyms.ts";
 import { SymbolTable } from "./symbol-table.ts";
 
@@ -29,7 +30,7 @@ for (const layout of KALLSYMS_LAYOUTS) {
   test(`parseKallsyms: layout of ${layout}, every symbol back`, () => {
     const built = buildKallsyms(layout, symbols(zeroBased), AT, BASE);
     const padded = Buffer.concat([Buffer.alloc(4096, 0xa5), built.bytes, Buffer.alloc(4096)]);
-    const blob = parseKallsyms(new Uint8Array(padded), 4096 + built.zero, 0x7000);
+    const blob = parseKallsyms(new Uint8Array(padded), 4096 + built.zero, 0x7000, new Budget());
     assert.ok(blob !== undefined);
     assert.equal(blob.count, built.symbols.length);
     const table = new SymbolTable(blob);
@@ -43,7 +44,7 @@ for (const layout of KALLSYMS_LAYOUTS) {
 
   test(`SymbolTable: finds by name and by address in the layout of ${layout}`, () => {
     const built = buildKallsyms(layout, symbols(zeroBased), AT, BASE);
-    const blob = parseKallsyms(built.bytes, built.zero, 0);
+    const blob = parseKallsyms(built.bytes, built.zero, 0, new Budget());
     assert.ok(blob !== undefined);
     const table = new SymbolTable(blob);
     assert.deepEqual(table.find("init_task"), { offset: 0x1a0_aa40, absolute: false });
@@ -60,9 +61,9 @@ for (const layout of KALLSYMS_LAYOUTS) {
 test("parseKallsyms: tables that do not agree are none", () => {
   const built = buildKallsyms("6.4", symbols(true), AT, BASE);
   const cut = built.bytes.slice(0, built.zero + 600);
-  assert.equal(parseKallsyms(cut, built.zero, 0), undefined);
+  assert.equal(parseKallsyms(cut, built.zero, 0, new Budget()), undefined);
   const wrong = built.bytes.slice();
   wrong[8 + 300] = (wrong[8 + 300] ?? 0) + 1;
   for (let i = 0; i < 300; i += 1) wrong[8 + i] = 0x7f;
-  assert.equal(parseKallsyms(wrong, built.zero, 0), undefined);
+  assert.equal(parseKallsyms(wrong, built.zero, 0, new Budget()), undefined);
 });

@@ -1,3 +1,5 @@
+import type { Budget } from "../budget.ts";
+
 /**
  * How an entry of `kallsyms_offsets` becomes an address (kernel/kallsyms.c, `kallsyms_sym_address`):
  *
@@ -40,8 +42,16 @@ const MAX_SYMBOLS = 2_000_000;
 const MIN_MARKER_STEP = MARKER_SPACING * 2;
 const MAX_MARKER_STEP = MARKER_SPACING * 256;
 const SEQUENCE_SAMPLES = 64;
+/** Bytes that are looked at for as much as one step of a walk. */
+const BYTES_PER_STEP = 4096;
 const KERNEL_IMAGE_BASE = 0xffff_ffff_8000_0000n;
 const KERNEL_IMAGE_SIZE = 0x8000_0000n;
+
+/** Whether the digit 0 at `zero` is a token of a token table: cheap to ask, and true of few places. */
+export function isTokenTable(bytes: Uint8Array, zero: number): boolean {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return findTokens(bytes, view, zero) !== undefined;
+}
 
 /**
  * Parses the kallsyms tables around the token of the digit 0 at `zero`, in any of the layouts that
@@ -56,17 +66,19 @@ const KERNEL_IMAGE_SIZE = 0x8000_0000n;
  *
  * @param bytes guest memory; what is returned is copied from it; @param base its guest-physical address, on a page.
  *
- * HOSTILE: nothing is believed that another table does not confirm.
+ * HOSTILE: nothing is believed that another table does not confirm, and what is tried is paid for. Throws
+ * `inspect/budget`.
  */
 export function parseKallsyms(
   bytes: Uint8Array,
   zero: number,
   base: number,
+  budget: Budget,
 ): KallsymsBlob | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const tokens = findTokens(bytes, view, zero);
   if (tokens === undefined) return undefined;
-  const names = findNames(bytes, view, tokens.start);
+  const names = findNames(bytes, view, tokens.start, budget);
   if (names === undefined) return undefined;
   const offsets = findOffsets(view, names, tokens.end);
   if (offsets === undefined) return undefined;
@@ -131,15 +143,17 @@ interface Markers {
 }
 
 /** Arrays before `end` that start with 0 and grow as positions of every 256th name do, nearest first. */
-function* walkMarkers(view: DataView, end: number): Generator<Markers> {
+function* walkMarkers(view: DataView, end: number, budget: Budget): Generator<Markers> {
   const plausible = (at: number) => {
     const step = view.getUint32(at, true) - view.getUint32(at - 4, true);
     return step >= MIN_MARKER_STEP && step <= MAX_MARKER_STEP;
   };
   for (let start = (end - 8) & ~3; start >= 0; start -= 4) {
+    if (start % BYTES_PER_STEP === 0) budget.step();
     if (view.getUint32(start, true) !== 0 || !plausible(start + 4)) continue;
     let after = start + 4;
     while (after + 4 <= end && plausible(after)) after += 4;
+    budget.step(Math.ceil((after - start) / BYTES_PER_STEP));
     const count = (after - start) / 4;
     if (count * MARKER_SPACING < MIN_SYMBOLS) continue;
     yield {
@@ -159,17 +173,23 @@ interface Names {
 }
 
 /** The names that end where markers start which agree with them; their count is before them. */
-function findNames(bytes: Uint8Array, view: DataView, tokens: number): Names | undefined {
-  for (const markers of walkMarkers(view, tokens)) {
+function findNames(
+  bytes: Uint8Array,
+  view: DataView,
+  tokens: number,
+  budget: Budget,
+): Names | undefined {
+  for (const markers of walkMarkers(view, tokens, budget)) {
     const blocks = markers.values.length;
     const highest = markers.start - (markers.values[blocks - 1] ?? 0);
     const lowest = Math.max(4, highest - MAX_MARKER_STEP);
     for (let start = highest & ~3; start >= lowest; start -= 4) {
+      if (start % BYTES_PER_STEP === 0) budget.step();
       for (const countAt of [start - 4, start - 8]) {
         const count = countAt < 0 ? 0 : view.getUint32(countAt, true);
         if (count <= (blocks - 1) * MARKER_SPACING || count > blocks * MARKER_SPACING) continue;
         if (count > MAX_SYMBOLS) continue;
-        const end = walkNames(bytes, start, count, markers);
+        const end = walkNames(bytes, start, count, markers, budget);
         if (end !== undefined) return { count, markers: markers.values, countAt, start, end };
       }
     }
@@ -182,11 +202,14 @@ function walkNames(
   start: number,
   count: number,
   markers: Markers,
+  budget: Budget,
 ): number | undefined {
   let at = start;
   for (let i = 0; i < count; i += 1) {
-    if (i % MARKER_SPACING === 0 && at - start !== markers.values[i / MARKER_SPACING])
-      return undefined;
+    if (i % MARKER_SPACING === 0) {
+      budget.step();
+      if (at - start !== markers.values[i / MARKER_SPACING]) return undefined;
+    }
     const length = bytes[at] ?? 0;
     at += length < 0x80 ? 1 + length : 2 + ((length & 0x7f) | ((bytes[at + 1] ?? 0) << 7));
     if (at > markers.start) return undefined;

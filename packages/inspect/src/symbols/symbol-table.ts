@@ -3,8 +3,9 @@ import { type KallsymsBlob, MARKER_SPACING } from "./parse-kallsyms.ts";
 
 /** `MAX_NAME` in kernels is 512 (KSYM_NAME_LEN). */
 const MAX_NAME = 1024;
-/** How many symbols are compared with one name: a guest may make all names equal. */
-const MAX_CANDIDATES = 4096;
+/** HOSTILE: a guest may make all names equal, or others that take as long to tell apart. */
+const MAX_EQUAL = 4096;
+const MAX_UNEQUAL = 1024;
 
 /** Where a symbol is: counted from `_text`, or an absolute number (per-CPU variables before 6.15). */
 export interface SymbolPlace {
@@ -24,6 +25,7 @@ export class SymbolTable {
   readonly count: number;
   readonly #blob: KallsymsBlob;
   readonly #hashes: NameHashes | undefined;
+  readonly #known = new Map<string, SymbolPlace | undefined>();
   /** The value of `_text`, on the scale of `#value`. */
   readonly #text: number;
 
@@ -37,8 +39,11 @@ export class SymbolTable {
 
   /** The first symbol called `name`, in the order of addresses. */
   find(name: string): SymbolPlace | undefined {
-    const index = this.#indexOf(name);
-    return index === undefined ? undefined : this.#place(index);
+    if (!this.#known.has(name)) {
+      const index = this.#indexOf(name);
+      this.#known.set(name, index === undefined ? undefined : this.#place(index));
+    }
+    return this.#known.get(name);
   }
 
   /** All symbols called `name`: static ones may share it. */
@@ -48,19 +53,26 @@ export class SymbolTable {
 
   /** Name, type letter and distance of the symbol at or before `offset` (from `_text`). */
   at(offset: number): { name: string; type: string; distance: number } | undefined {
-    let low = 0;
-    let high = this.count - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >>> 1;
-      const place = this.#place(middle);
-      if (place.absolute || place.offset <= offset) low = middle;
-      else high = middle - 1;
-    }
+    const after = this.#firstWhere((place) => place.offset > offset);
+    if (after === 0) return undefined;
+    const last = this.#place(after - 1);
+    if (last.absolute) return undefined;
     // The first of several at one address is the one the kernel shows.
-    while (low > 0 && this.#place(low - 1).offset === this.#place(low).offset) low -= 1;
-    const place = this.#place(low);
-    if (place.absolute || place.offset > offset) return undefined;
-    return { ...this.#spell(low), distance: offset - place.offset };
+    const low = this.#firstWhere((place) => place.offset >= last.offset);
+    return { ...this.#spell(low), distance: offset - last.offset };
+  }
+
+  /** The first symbol that is not absolute (those come first) and beyond what `isBeyond` tells; they are sorted. */
+  #firstWhere(isBeyond: (place: SymbolPlace) => boolean): number {
+    let low = 0;
+    let high = this.count;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const place = this.#place(middle);
+      if (place.absolute || !isBeyond(place)) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   /** Every symbol in the order of addresses. */
@@ -98,12 +110,15 @@ export class SymbolTable {
 
   /** Numbers of the symbols called `name`, lowest first. */
   *#walkNamed(name: string): Generator<number> {
-    let compared = 0;
+    let equal = 0;
+    let unequal = 0;
     for (const index of this.#hashes?.candidates(name) ?? this.#walkFrom(name)) {
-      if (this.#spell(index).name === name) yield index;
-      else if (this.#hashes === undefined) return;
-      compared += 1;
-      if (compared === MAX_CANDIDATES) return;
+      if (this.#spell(index).name === name) {
+        yield index;
+        equal += 1;
+      } else if (this.#hashes === undefined) return;
+      else unequal += 1;
+      if (equal === MAX_EQUAL || unequal === MAX_UNEQUAL) return;
     }
   }
 

@@ -118,7 +118,9 @@ export const bpf = defineView({
 /** Entries of an IDR: number and object. */
 function registry(kernel: KernelReader, symbol: string): readonly { id: number; at: Gva }[] {
   if (!kernel.hasSymbol(symbol)) return [];
-  return [...kernel.idr(kernel.symbol(symbol)).map(({ index, entry }) => ({ id: index, at: entry }))];
+  return [
+    ...kernel.idr(kernel.symbol(symbol)).map(({ index, entry }) => ({ id: index, at: entry })),
+  ];
 }
 
 interface ReadLink {
@@ -184,7 +186,11 @@ function readPrograms(kernel: KernelReader, links: readonly ReadLink[]): readonl
 
   const read = programReader(kernel);
   return [...seen]
-    .map(([at, places]) => ({ ...read(at), attachments: attachments.get(at) ?? [], seenIn: [...places] }))
+    .map(([at, places]) => ({
+      ...read(at),
+      attachments: attachments.get(at) ?? [],
+      seenIn: [...places],
+    }))
     .toSorted((one, other) => one.id - other.id);
 }
 
@@ -320,8 +326,8 @@ function readBtf(kernel: KernelReader): readonly BpfBtfRow[] {
 function details(row: BpfRow): string {
   switch (row.object) {
     case "program": {
-      const places = row.attachments.map(
-        ({ kind, target }) => (target === null ? kind : `${kind} ${target}`),
+      const places = row.attachments.map(({ kind, target }) =>
+        target === null ? kind : `${kind} ${target}`,
       );
       const hidden = row.seenIn.includes("registry") ? [] : ["NOT IN THE REGISTRY"];
       const user = row.uid === null ? "" : `uid ${row.uid}, `;

@@ -63,13 +63,13 @@ export const files = defineView({
       for (const { fd, file: opened } of walkFiles(kernel, table)) {
         const path = { mnt: mnt(opened), dentry: dentry(opened) };
         const node = inode(opened);
-        const bits = flags(opened) & ~O_CLOEXEC;
+        const bits = flags(opened);
         rows.push({
           pid: owner,
           fd,
           type: typeOf(node),
           path: paths.dPath(path),
-          flags: `0${(isCloseOnExec(table, fd) ? bits | O_CLOEXEC : bits).toString(8)}`,
+          flags: octal(isCloseOnExec(table, fd) ? bits | O_CLOEXEC : bits & ~O_CLOEXEC),
           position: String(position(opened)),
           inode: String(inodeNumber(node)),
           mountId: mountId(mount.containerOf(path.mnt, "mnt")),
@@ -95,4 +95,8 @@ export const files = defineView({
 function closeOnExec(kernel: KernelReader): (files: Gva, fd: number) => boolean {
   const bitmap: Accessor<Gva> = kernel.struct("files_struct").pointer("fdt->close_on_exec");
   return (files, fd) => ((kernel.memory.u8(bitmap(files), fd >>> 3) >>> (fd & 7)) & 1) === 1;
+}
+
+function octal(bits: number): string {
+  return `0${(bits >>> 0).toString(8)}`;
 }

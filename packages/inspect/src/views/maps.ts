@@ -58,7 +58,7 @@ export const maps = defineView({
       const owner = pidOf(at);
       for (const vma of walkVmas(kernel, space)) rows.push(readRow(owner, vma));
       const gate = gateVma(space);
-      if (gate !== undefined) rows.push({ ...readRow(owner, gate), path: "[vsyscall]" });
+      if (gate !== undefined) rows.push(readRow(owner, gate));
     }
     return rows;
   },

@@ -33,7 +33,12 @@ export interface ModuleRow {
 }
 
 /** `enum module_state` (include/linux/module.h). */
-const STATES = ["Live", "Loading", "Unloading", "Unformed"] as const satisfies readonly ModuleState[];
+const STATES = [
+  "Live",
+  "Loading",
+  "Unloading",
+  "Unformed",
+] as const satisfies readonly ModuleState[];
 
 /** `MODULE_REF_BASE` (kernel/module/main.c): the module's own reference. */
 const MODULE_REF_BASE = 1;

@@ -11,6 +11,7 @@ import { type SeccompMode, taskSeccomp } from "../linux/task-seccomp.ts";
 import { taskTerminal } from "../linux/task-terminal.ts";
 import { threadGroupCputime } from "../linux/thread-group-cputime.ts";
 import { walkThreads } from "../linux/walk-threads.ts";
+import { toNumber } from "../to-number.ts";
 import { defineView } from "./define-view.ts";
 import { isoTime } from "./iso-time.ts";
 import { readKernelTime } from "./kernel-time.ts";
@@ -110,7 +111,7 @@ export const processes = defineView({
         state: state(at),
         threads: threadCount,
         kernelThread: (flags(at) & PF_KTHREAD) !== 0,
-        startedNs: Number(startedNs),
+        startedNs: toNumber(startedNs),
         startedAt: isoTime(booted + startedNs),
         executable: executable(at),
         terminal: terminal(at),
@@ -125,8 +126,8 @@ export const processes = defineView({
         policy,
         nice,
         realtimePriority,
-        userTimeNs: Number(user),
-        systemTimeNs: Number(system),
+        userTimeNs: toNumber(user),
+        systemTimeNs: toNumber(system),
         virtualBytes: space === 0n ? 0 : virtualPages(space) * PAGE,
         residentBytes: space === 0n ? 0 : residentPages(space, group) * PAGE,
         task: `0x${at.toString(16)}`,

@@ -25,8 +25,10 @@ export interface StringRow {
   readonly swappedBytes: number;
 }
 
-/** All texts of one look together: more would not fit into the answer. */
-const MAX_TEXT = 32 * 1024 * 1024;
+/** What one look may bring, as JSON: more would not fit into the answer. */
+const MAX_ANSWER = 48 * 1024 * 1024;
+/** What a row has besides its text and its mapping. */
+const ROW = 128;
 
 /** Texts of at least six printable characters in all that a process may read: `strings -n 6`. */
 export const strings = defineView({
@@ -46,8 +48,8 @@ export const strings = defineView({
       const mapping = mappingOf(vma);
       const missing = { absent: 0, swapped: 0 };
       const finder = new StringFinder((address, text) => {
-        length += text.length;
-        if (length > MAX_TEXT) throw tooMuch(pid);
+        length += text.length + mapping.length + ROW;
+        if (length > MAX_ANSWER) throw tooMuch(pid);
         const found = { address: `0x${address.toString(16)}`, mapping, text };
         rows.push({ ...found, absentBytes: 0, swappedBytes: 0 });
       });
@@ -97,6 +99,6 @@ function mappingName(kernel: KernelReader): Accessor<string> {
 function tooMuch(pid: number): CasemateError {
   return new CasemateError(
     "inspect/budget",
-    `Cannot read the texts of process ${pid}: there are more than ${formatBytes(MAX_TEXT)}, expected less.`,
+    `Cannot read the texts of process ${pid}: there are more than ${formatBytes(MAX_ANSWER)}, expected less.`,
   );
 }

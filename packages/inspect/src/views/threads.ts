@@ -2,6 +2,7 @@ import { getWchan } from "../linux/get-wchan.ts";
 import { symbolizer } from "../linux/symbolize.ts";
 import { type TaskPolicy, taskPolicy } from "../linux/task-policy.ts";
 import { walkThreads } from "../linux/walk-threads.ts";
+import { toNumber } from "../to-number.ts";
 import { defineView } from "./define-view.ts";
 import { walkProcesses } from "./processes.ts";
 import { taskNames } from "./task-names.ts";
@@ -68,7 +69,7 @@ export const threads = defineView({
           policy,
           nice,
           realtimePriority,
-          startedNs: Number(started(at)),
+          startedNs: toNumber(started(at)),
           task: `0x${at.toString(16)}`,
         });
       }

@@ -1,10 +1,13 @@
 import type { DataClass } from "../kernel/data-class.ts";
+import { bpf } from "./bpf.ts";
 import { cmdline } from "./cmdline.ts";
 import type { View } from "./define-view.ts";
 import { environ } from "./environ.ts";
 import { files } from "./files.ts";
+import { hooks } from "./hooks.ts";
 import { interfaces } from "./interfaces.ts";
 import { kernel } from "./kernel.ts";
+import { log } from "./log.ts";
 import { maps } from "./maps.ts";
 import { modules } from "./modules.ts";
 import { mounts } from "./mounts.ts";
@@ -30,6 +33,9 @@ export const views: readonly AnyView[] = [
   modules,
   sockets,
   interfaces,
+  log,
+  bpf,
+  hooks,
   environ,
   strings,
   readFile,

@@ -1,4 +1,4 @@
-import { type Gva, gva } from "@casemate/core";
+import { CasemateError, type Gva, gva } from "@casemate/core";
 import type { KernelReader } from "../kernel/kernel-reader.ts";
 import { CircleFinder } from "./circle-finder.ts";
 
@@ -13,6 +13,7 @@ export interface HashTable {
   readonly offset: number;
 }
 
+const POINTER = 8;
 /** Heads are copied this many bytes at a time: tables have up to 4 MiB and are mostly empty. */
 const CHUNK = 64 * 1024;
 /** This many heads take as long as one step of a walk. */
@@ -25,6 +26,12 @@ const HEADS_PER_STEP = 64;
 export function* walkHashTable(kernel: KernelReader, table: HashTable): Generator<Gva> {
   const { heads, count, stride } = table;
   const distance = BigInt(table.offset);
+  if (stride === 0 || stride % POINTER !== 0) {
+    throw new CasemateError(
+      "kernel/unsupported",
+      `Cannot walk a hash table: its heads are ${stride} bytes apart, expected a multiple of ${POINTER}.`,
+    );
+  }
   const perChunk = Math.max(1, Math.floor(CHUNK / stride));
   for (let start = 0; start < count; start += perChunk) {
     const length = Math.min(perChunk, count - start);

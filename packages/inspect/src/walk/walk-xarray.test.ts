@@ -64,6 +64,24 @@ test("walkXarray: a single entry needs no node, and special entries are none", (
   }
 });
 
+test("walkXarray: an entry with siblings stands for all of their indices", () => {
+  const heap = new Heap();
+  const xarray = heap.take(16);
+  const node = heap.take(NODE_SIZE);
+  heap.write(xarray, HEAD, node | 2n);
+  heap.writeByte(node, 0, 6);
+  heap.write(node, SLOTS + 4 * 8, entryOf(256));
+  for (const slot of [5, 6, 7]) heap.write(node, SLOTS + slot * 8, (4n << 2n) | 2n);
+  heap.write(node, SLOTS + 8 * 8, entryOf(512));
+  assert.deepEqual(
+    heap.look((kernel) => [...walkXarray(kernel, xarray)]),
+    [
+      { index: 256, entry: entryOf(256), count: 256 },
+      { index: 512, entry: entryOf(512), count: 64 },
+    ],
+  );
+});
+
 test("KernelReader.idr: ids start at its base", () => {
   const heap = new Heap();
   const idr = build(heap, [0, 300]);

@@ -17,6 +17,7 @@ my %NEXT_ID = (program => 11, map => 12, btf => 23, link => 31);
 my %FD_BY_ID = (program => 13, map => 14, btf => 19, link => 30);
 my $RETURN_0 = pack("CCsl", 0xb7, 0, 0, 0) . pack("CCsl", 0x95, 0, 0, 0);
 my $RETURN_1 = pack("CCsl", 0xb7, 0, 0, 1) . pack("CCsl", 0x95, 0, 0, 0);
+my $RETURN_2 = pack("CCsl", 0xb7, 0, 0, 2) . pack("CCsl", 0x95, 0, 0, 0);
 my $LICENSE = "GPL\0";
 my @kept;
 
@@ -85,7 +86,7 @@ sub hold {
     report("btf", bpf("BTF_LOAD", fill(32, 0, u64(address(\$types)), 16, u32(length $types))));
 
     my $lookup = pack("CCsl CCsl", 0x18, 0x11, 0, $hash, 0, 0, 0, 0)
-        . pack("CCsl CCsl", 0x18, 0x11, 0, $array, 0, 0, 0, 0) . $RETURN_0;
+        . pack("CCsl CCsl", 0x18, 0x11, 0, $array, 0, 0, 0, 0) . $RETURN_2; # XDP_PASS
     my $xdp = program("cm_xdp", 6, code => $lookup);
     program("cm_idle", 1);
     link_of("xdp", $xdp, 1, 37, 12, u32(2));
@@ -137,7 +138,7 @@ sub hold {
         16, u32(2), 20, u32(1), 24, pack("l", -7));
     link_of("tcx", program("cm_tcx", 3), 1, 46);
     # For `ip link … xdp pinned`.
-    my $pinned = program("cm_pinned", 6);
+    my $pinned = program("cm_pinned", 6, code => $RETURN_2);
     report("pin", bpf("OBJ_PIN", fill(16, 0, u64(text("/run/casemate-bpf/xdp")), 8, u32($pinned))));
     my $classifier = program("cm_classifier", 3);
     report("pin", bpf("OBJ_PIN", fill(16, 0, u64(text("/run/casemate-bpf/tc")), 8, u32($classifier))));

@@ -37,35 +37,39 @@ const LINK_TYPES: Readonly<Record<number, string>> = {
 
 const CGROUP = "/casemate/inner";
 /** Where each program of the script is attached, by what the script says it made. */
-const ATTACHED: readonly (readonly [made: string, program: string, kind: string, target: RegExp])[] =
+const ATTACHED: readonly (readonly [
+  made: string,
+  program: string,
+  kind: string,
+  target: RegExp,
+])[] = [
+  ["xdp", "cm_xdp", "xdp", /^lo$/],
+  ["btf", "cm_socket", "socket", /^sock 0x[0-9a-f]{16}$/],
+  ["raw_tracepoint", "cm_raw_tp", "raw_tracepoint", /^sched_process_exit$/],
+  ["fentry", "cm_fentry", "trace_fentry", /^__x64_sys_getpgid$/],
+  ["iter", "cm_iter", "iter", /^bpf_map$/],
+  ["cgroup", "cm_cg_link", "cgroup_inet_ingress", new RegExp(`^${CGROUP}$`)],
+  ["cgroup_device", "cm_cg_device", "cgroup_device", new RegExp(`^${CGROUP}$`)],
+  ["netns", "cm_flow", "flow_dissector", /^net:\[\d+\]$/],
+  ["event sched", "cm_sched", "tracepoint", /^sched:sched_process_fork$/],
+  ["perf sched", "cm_l_sched", "tracepoint", /^sched:sched_process_fork$/],
+  ["event syscall", "cm_syscall", "event", /^syscalls:sys_enter_getsid$/],
+  ["perf syscall", "cm_l_syscall", "event", /^syscalls:sys_enter_getsid$/],
+  ["event kprobe", "cm_kprobe", "kprobe", /^__x64_sys_getpriority(?:\+0x4)?$/],
+  ["perf kprobe", "cm_l_kprobe", "kprobe", /^__x64_sys_getpriority(?:\+0x4)?$/],
+  ["event kretprobe", "cm_kretprobe", "kretprobe", /^__x64_sys_getpriority(?:\+0x4)?$/],
+  ["perf kretprobe", "cm_l_kretprobe", "kretprobe", /^__x64_sys_getpriority(?:\+0x4)?$/],
   [
-    ["xdp", "cm_xdp", "xdp", /^lo$/],
-    ["btf", "cm_socket", "socket", /^sock 0x[0-9a-f]{16}$/],
-    ["raw_tracepoint", "cm_raw_tp", "raw_tracepoint", /^sched_process_exit$/],
-    ["fentry", "cm_fentry", "trace_fentry", /^__x64_sys_getpgid$/],
-    ["iter", "cm_iter", "iter", /^bpf_map$/],
-    ["cgroup", "cm_cg_link", "cgroup_inet_ingress", new RegExp(`^${CGROUP}$`)],
-    ["cgroup_device", "cm_cg_device", "cgroup_device", new RegExp(`^${CGROUP}$`)],
-    ["netns", "cm_flow", "flow_dissector", /^net:\[\d+\]$/],
-    ["event sched", "cm_sched", "tracepoint", /^sched:sched_process_fork$/],
-    ["perf sched", "cm_l_sched", "tracepoint", /^sched:sched_process_fork$/],
-    ["event syscall", "cm_syscall", "event", /^syscalls:sys_enter_getsid$/],
-    ["perf syscall", "cm_l_syscall", "event", /^syscalls:sys_enter_getsid$/],
-    ["event kprobe", "cm_kprobe", "kprobe", /^__x64_sys_getpriority$/],
-    ["perf kprobe", "cm_l_kprobe", "kprobe", /^__x64_sys_getpriority$/],
-    ["event kretprobe", "cm_kretprobe", "kretprobe", /^__x64_sys_getpriority$/],
-    ["perf kretprobe", "cm_l_kretprobe", "kretprobe", /^__x64_sys_getpriority$/],
-    [
-      "kprobe_multi",
-      "cm_multi",
-      "trace_kprobe_multi",
-      /^__x64_sys_(?:getpgid, __x64_sys_getsid|getsid, __x64_sys_getpgid)$/,
-    ],
-    ["netfilter", "cm_nf", "netfilter", /^ip input at priority -7 in net:\[\d+\]$/],
-    ["tcx", "cm_tcx", "tcx_ingress", /^lo$/],
-    ["dummy xdp", "cm_pinned", "xdp", /^cmdummy$/],
-    ["dummy tc", "cm_classifier", "tc_ingress", /^cmdummy$/],
-  ];
+    "kprobe_multi",
+    "cm_multi",
+    "trace_kprobe_multi",
+    /^__x64_sys_(?:getpgid, __x64_sys_getsid|getsid, __x64_sys_getpgid)$/,
+  ],
+  ["netfilter", "cm_nf", "netfilter", /^ip input at priority -7 in net:\[\d+\]$/],
+  ["tcx", "cm_tcx", "tcx_ingress", /^lo$/],
+  ["dummy xdp", "cm_pinned", "xdp", /^cmdummy$/],
+  ["dummy tc", "cm_classifier", "tc_ingress", /^cmdummy$/],
+];
 
 export const bpfTruths: readonly Truth[] = [
   {
@@ -77,7 +81,10 @@ export const bpfTruths: readonly Truth[] = [
       const rows = await read("bpf");
       const of = (items: readonly Json[], object: string) =>
         items.filter((item) => item["object"] === object);
-      assert.deepEqual(of(rows, "program").map(comparableProgram), of(told, "program").map(toProgram));
+      assert.deepEqual(
+        of(rows, "program").map(comparableProgram),
+        of(told, "program").map(toProgram),
+      );
       assert.deepEqual(of(rows, "map").map(comparableMap), of(told, "map").map(toMap));
       assert.deepEqual(of(rows, "link").map(comparableLink), of(told, "link").map(toLink));
       assert.deepEqual(of(rows, "btf").map(comparableBtf), of(told, "btf").map(toBtf));
@@ -131,6 +138,8 @@ async function loadPrograms(run: RunInGuest): Promise<void> {
       "tc filter add dev cmdummy ingress bpf direct-action pinned /run/casemate-bpf/tc && " +
       `echo made dummy tc >>${LOG}`,
   );
+  // What is attached stays so.
+  await run("umount -l /run/casemate-bpf /run/casemate-cgroup");
 }
 
 function parseLines(output: string): readonly Json[] {
@@ -163,7 +172,16 @@ function toProgram(told: Json): Json {
   };
 }
 
-function comparableMap({ id, type, name, keySize, valueSize, maxEntries, flags, btfId }: Json): Json {
+function comparableMap({
+  id,
+  type,
+  name,
+  keySize,
+  valueSize,
+  maxEntries,
+  flags,
+  btfId,
+}: Json): Json {
   return { id, type, name, keySize, valueSize, maxEntries, flags, btfId };
 }
 

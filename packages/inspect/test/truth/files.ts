@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { FileRow } from "../../src/index.ts";
 import { makeMemory, quote } from "./make-memory.ts";
-import { readStable } from "./read-stable.ts";
+import { readBoth } from "./read-both.ts";
 import type { Truth } from "./truth.ts";
 
 /** Open files of all processes but this one and the shell it runs in: /proc/PID/fd and fdinfo, names in hex. */
@@ -42,14 +42,14 @@ function lineOf(row: FileRow): string {
 export const filesTruths: readonly Truth[] = [
   {
     view: "files",
-    claim: "files: each descriptor of each process is as /proc/PID/fd and fdinfo show it",
+    claim: "each descriptor of each process is as /proc/PID/fd and fdinfo show it",
     async prepare(run) {
       const { output, exitCode } = await run(makeMemory);
       assert.equal(exitCode, 0, output);
     },
     async compare(run, read) {
       const command = `perl -e ${quote(READ_FILES)}`;
-      const { output, rows } = await readStable<FileRow>(run, command, () => read("files"));
+      const { output, rows } = await readBoth<FileRow>(run, read, "files", command);
       const said = output.trimEnd().split("\n");
       const pids = new Set(said.map((line) => line.split(" ")[0]));
       // The guest's own command and its shell run only while it is asked.

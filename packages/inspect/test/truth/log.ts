@@ -84,7 +84,7 @@ function parseKmsg(kmsg: string): Record[] {
     const [, priority = "", sequence = "", microseconds = "", flags = "", text = ""] = header;
     const property = (name: string) => {
       const found = properties.find((each) => each.startsWith(` ${name}=`));
-      return found === undefined ? null : unescape(found.slice(name.length + 2));
+      return found === undefined ? null : fromKmsg(found.slice(name.length + 2));
     };
     return {
       sequence: Number(sequence),
@@ -94,13 +94,13 @@ function parseKmsg(kmsg: string): Record[] {
       continuation: flags.startsWith("c"),
       subsystem: property("SUBSYSTEM"),
       device: property("DEVICE"),
-      text: unescape(text),
+      text: fromKmsg(text),
     };
   });
 }
 
 /** `\x0a` is a byte; all else stands for itself. */
-function unescape(text: string): string {
+function fromKmsg(text: string): string {
   const bytes = text.replace(/\\x([0-9a-f]{2})/g, (_, hex) =>
     String.fromCharCode(Number.parseInt(hex, 16)),
   );

@@ -72,11 +72,18 @@ sleep 1000000 while 1;
 
 export const quote = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
 
-/** Starts it once, with swap where the guest's kernel can, and waits until it is there. */
+/**
+ * Starts it once, with swap and a program on overlayfs where the guest's kernel can, and waits until it is
+ * there.
+ */
 export const makeMemory = `
 [ -e /run/casemate-memory.pid ] || {
   dd if=/dev/zero of=/var/tmp/casemate-swap bs=1M count=8 && chmod 600 /var/tmp/casemate-swap
   mkswap /var/tmp/casemate-swap && swapon /var/tmp/casemate-swap
+  mkdir -p /run/casemate-layers; cd /run/casemate-layers; mkdir below above; cp /bin/sleep below; cd /
+  modprobe overlay; mount -t tmpfs layers /run/casemate-layers/above && mkdir /run/casemate-layers/above/upper /run/casemate-layers/above/work /run/casemate-layers/above/merged &&
+    mount -t overlay layers -o lowerdir=/run/casemate-layers/below,upperdir=/run/casemate-layers/above/upper,workdir=/run/casemate-layers/above/work /run/casemate-layers/above/merged &&
+    (setsid /run/casemate-layers/above/merged/sleep 1000000 >/dev/null 2>&1 </dev/null &)
   (CASEMATE_SECRET='a b=c' EMPTY= setsid perl -e ${quote(HOLD)} first "" "third one" >/run/casemate-memory.log 2>&1 </dev/null &)
   i=0; while [ ! -e /run/casemate-memory.pid ] && [ $i -lt 150 ]; do sleep 0.2; i=$((i + 1)); done
 } >/run/casemate-memory.prepare 2>&1

@@ -99,7 +99,7 @@ sleep 1000000 while 1;
 `;
 
 /** Leaves connections that no process has any more: in TIME-WAIT, and one whose other end (it stays) never closes. */
-const LEAVE = String.raw`
+const LEAVE = `
 use strict; use Socket;
 socket(my $l, AF_INET, SOCK_STREAM, 0);
 bind($l, pack_sockaddr_in(0, inet_aton("127.0.0.1"))) && listen($l, 5) or exit;

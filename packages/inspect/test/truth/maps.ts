@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { MapRow } from "../../src/index.ts";
 import { makeMemory, quote } from "./make-memory.ts";
-import { readStable } from "./read-stable.ts";
+import { readBoth } from "./read-both.ts";
 import type { RunInGuest, Truth } from "./truth.ts";
 
 /** Lines of /proc/PID/maps, each after its pid, of all processes but this one and the shell it runs in. */
@@ -40,10 +40,10 @@ function parseLine(line: string): string {
 export const mapsTruths: readonly Truth[] = [
   {
     view: "maps",
-    claim: "maps: each VMA of each process is as /proc/PID/maps shows it",
+    claim: "each VMA of each process is as /proc/PID/maps shows it",
     prepare,
     async compare(run, read) {
-      const { output, rows } = await readStable<MapRow>(run, COMMAND, () => read("maps"));
+      const { output, rows } = await readBoth<MapRow>(run, read, "maps", COMMAND);
       const said = output.trimEnd().split("\n").map(parseLine);
       const pids = new Set(said.map((line) => line.split(" ")[0]));
       // The guest's own command and its shell run only while it is asked.
@@ -54,7 +54,7 @@ export const mapsTruths: readonly Truth[] = [
   },
   {
     view: "maps",
-    claim: "maps PID: code in anonymous memory and in a memfd is marked, all else is not",
+    claim: "code in anonymous memory and in a memfd is marked, all else is not",
     prepare,
     async compare(run, read) {
       const pid = (await run("cat /run/casemate-memory.pid")).output.trim();

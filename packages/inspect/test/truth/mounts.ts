@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { MountRow } from "../../src/index.ts";
 import { quote } from "./make-memory.ts";
-import { readStable } from "./read-stable.ts";
+import { readBoth } from "./read-both.ts";
 import type { RunInGuest, Truth } from "./truth.ts";
 
 /**
@@ -60,22 +60,22 @@ function parseLine(line: string): MountRow {
 export const mountsTruths: readonly Truth[] = [
   {
     view: "mounts",
-    claim: "mounts: those of the first process are as /proc/1/mountinfo shows them, in its order",
+    claim: "those of the first process are as /proc/1/mountinfo shows them, in its order",
     prepare,
     async compare(run, read) {
       const command = "cat /proc/1/mountinfo";
-      const { output, rows } = await readStable<MountRow>(run, command, () => read("mounts"));
+      const { output, rows } = await readBoth<MountRow>(run, read, "mounts", command);
       assert.deepEqual(rows, output.trimEnd().split("\n").map(parseLine));
     },
   },
   {
     view: "mounts",
-    claim: "mounts PID: those of another namespace are as its /proc/PID/mountinfo shows them",
+    claim: "those of another namespace are as its /proc/PID/mountinfo shows them",
     prepare,
     async compare(run, read) {
       const pid = (await run("cat /run/casemate-mounts.pid")).output.trim();
       const command = `cat /proc/${pid}/mountinfo`;
-      const { output, rows } = await readStable<MountRow>(run, command, () => read("mounts", pid));
+      const { output, rows } = await readBoth<MountRow>(run, read, "mounts", command, pid);
       assert.ok(rows.some(({ propagation }) => propagation.startsWith("master:")));
       assert.deepEqual(rows, output.trimEnd().split("\n").map(parseLine));
     },

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { CommandLineRow, EnvironRow, StringRow } from "../../src/index.ts";
 import { makeMemory, quote } from "./make-memory.ts";
-import { readStable } from "./read-stable.ts";
+import { readBoth } from "./read-both.ts";
 import type { RunInGuest, Truth } from "./truth.ts";
 
 async function prepare(run: RunInGuest): Promise<void> {
@@ -40,13 +40,11 @@ const readSwap = (pid: string, at: string) =>
 export const processMemoryTruths: readonly Truth[] = [
   {
     view: "cmdline",
-    claim: "cmdline: arguments, and titles written over them, are as /proc/PID/cmdline shows them",
+    claim: "arguments, and titles written over them, are as /proc/PID/cmdline shows them",
     prepare,
     async compare(run, read) {
       const command = readEach("cmdline");
-      const { output, rows } = await readStable<CommandLineRow>(run, command, () =>
-        read("cmdline"),
-      );
+      const { output, rows } = await readBoth<CommandLineRow>(run, read, "cmdline", command);
       const said = new Map(
         output
           .trimEnd()
@@ -65,7 +63,7 @@ export const processMemoryTruths: readonly Truth[] = [
   },
   {
     view: "environ",
-    claim: "environ PID: names and values are as /proc/PID/environ shows them",
+    claim: "names and values are as /proc/PID/environ shows them",
     prepare,
     async compare(run, read) {
       const pid = await readFact(run, "pid");
@@ -78,7 +76,7 @@ export const processMemoryTruths: readonly Truth[] = [
   },
   {
     view: "strings",
-    claim: "strings PID: texts and their addresses are those that the guest finds in /proc/PID/mem",
+    claim: "texts and their addresses are those that the guest finds in /proc/PID/mem",
     prepare,
     async compare(run, read) {
       const pid = await readFact(run, "pid");
@@ -97,7 +95,7 @@ export const processMemoryTruths: readonly Truth[] = [
   },
   {
     view: "strings",
-    claim: "strings PID: what is swapped out is said, as much as /proc/PID/smaps says",
+    claim: "what is swapped out is said, as much as /proc/PID/smaps says",
     prepare,
     async compare(run, read) {
       const pid = await readFact(run, "pid");

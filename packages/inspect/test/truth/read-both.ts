@@ -14,10 +14,11 @@ export async function readBoth<Row>(
   read: ReadView,
   view: string,
   command: string,
+  argument?: string,
 ): Promise<{ readonly output: string; readonly rows: readonly Row[] }> {
   let before = (await run(command)).output;
   for (let tries = 1; ; tries += 1) {
-    const rows = (await read(view)) as unknown as readonly Row[]; // the caller says what the view has
+    const rows = (await read(view, argument)) as unknown as readonly Row[]; // the caller says what the view has
     const after = (await run(command)).output;
     if (after === before || tries === TRIES) return { output: after, rows };
     before = (await run(`sleep 1; ${command}`)).output;

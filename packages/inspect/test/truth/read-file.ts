@@ -53,8 +53,7 @@ const directory = "/var/tmp/casemate-files";
 export const readFileTruths: readonly Truth[] = [
   {
     view: "read-file",
-    claim:
-      "read-file PATH: contents are what sha256sum says, over links, mounts, '..' and huge pages",
+    claim: "contents are what sha256sum says, over links, mounts, '..' and huge pages",
     prepare,
     async compare(run, read) {
       const names = [
@@ -78,7 +77,7 @@ export const readFileTruths: readonly Truth[] = [
   },
   {
     view: "read-file",
-    claim: "read-file PATH: pages that are missing are those that mincore(2) says are missing",
+    claim: "pages that are missing are those that mincore(2) says are missing",
     prepare,
     async compare(run, read) {
       const path = `${directory}/partly`;
@@ -102,8 +101,7 @@ export const readFileTruths: readonly Truth[] = [
   },
   {
     view: "read-file",
-    claim:
-      "read-file PATH: holes of a sparse file are missing, as far as they are not in its pages",
+    claim: "holes of a sparse file are missing, as far as they are not in its pages",
     prepare,
     async compare(_run, read) {
       const rows = await readRanges(read, `${directory}/huge/sparse`);
@@ -117,7 +115,7 @@ export const readFileTruths: readonly Truth[] = [
   },
   {
     view: "read-file",
-    claim: "read-file PATH: a name that the guest does not have, and one it does not remember",
+    claim: "a name that the guest does not have, and one it does not remember",
     prepare,
     async compare(run, read) {
       await run(`cat ${directory}/never`);

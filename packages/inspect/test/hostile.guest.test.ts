@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { test } from "node:test";
+import { ensureFuzzDump, type FuzzGuest } from "../fuzz/fuzz-dump.ts";
+import type { FuzzReport } from "../fuzz/fuzz-report.ts";
+import { formatReport } from "../fuzz/run-fuzz.ts";
+import { superviseFuzz } from "../fuzz/supervise.ts";
+
+const folder = join(import.meta.dirname, "..", "fuzz");
+
+/** Lists of VMAs, tasks and modules changed most between these two. */
+const guests: readonly FuzzGuest[] = [
+  { suite: "bullseye", cpu: "max" },
+  { suite: "sid", cpu: "max,la57=off" },
+];
+
+/** Mutants of each guest: 10,000 in all. */
+const targets = [
+  { target: "views", count: 4_700 },
+  { target: "attach", count: 300 },
+] as const;
+
+/** Every run the same: what fails here fails everywhere. Other seeds are for longer runs by hand. */
+const SEED = 1_000_000;
+
+for (const { target, count } of targets) {
+  test(`hostile memory: ${count} mutants of two guests, looked at by ${target}.fuzz.ts`, async (t) => {
+    const program = join(folder, `${target}.fuzz.ts`);
+    const dumps = await Array.fromAsync(guests, ensureFuzzDump);
+    const reports = await Promise.all(
+      dumps.map((dump, i) => superviseFuzz({ program, dump, seed: (i + 1) * SEED, count })),
+    );
+    for (const [i, report] of reports.entries()) {
+      t.diagnostic(formatReport(report));
+      assertClean(report, `node ${program} --dump ${dumps[i]}`, count);
+    }
+  });
+}
+
+function assertClean({ failures, mutants }: FuzzReport, command: string, count: number): void {
+  const words = failures.map(({ seed, message }) => {
+    return `${command} --seed ${seed} --count 1\n${message}`;
+  });
+  assert.deepEqual(words, []);
+  assert.equal(mutants, count);
+}

@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import type { ModuleRow } from "../../src/index.ts";
+import { quote } from "./make-memory.ts";
+import { readBoth } from "./read-both.ts";
+import type { RunInGuest, Truth } from "./truth.ts";
+
+/** Some that need others, so that there is something to be seen; what a guest does not have stays away. */
+async function prepare(run: RunInGuest): Promise<void> {
+  await run("for m in dummy bridge nf_tables overlay loop; do modprobe $m 2>/dev/null; done");
+}
+
+/** /proc/modules, and /sys/module for what that leaves out. */
+const READ_MODULES = String.raw`
+sub slurp { open my $f, "<", $_[0] or return "-"; local $/; my $text = <$f> // ""; $text =~ s/\n\z//; return $text eq "" ? "-" : $text }
+for (split /\n/, slurp("/proc/modules")) {
+  my ($name, $size, $references, $users, $state, $base, $taints) = split / /;
+  my $notes = slurp("/sys/module/$name/notes/.note.gnu.build-id");
+  print join(" ", $name, $size, $references, $users, $state, $base, ($taints // "") =~ tr/()//dr || "-",
+    map({ slurp("/sys/module/$name/$_") } qw(version srcversion)),
+    $notes eq "-" ? "-" : unpack "H*", substr $notes, 16), "\n";
+}
+`;
+
+/** A row as a line of `READ_MODULES`. */
+function lineOf(row: ModuleRow): string {
+  const users = [...row.usedBy, ...(row.permanent ? ["[permanent]"] : [])].map(
+    (user) => `${user},`,
+  );
+  return [
+    ...[row.name, row.size, row.references, users.join("") || "-", row.state],
+    ...[row.base, row.taints || "-", row.version ?? "-", row.sourceVersion ?? "-"],
+    ...[row.buildId ?? "-"],
+  ].join(" ");
+}
+
+export const modulesTruths: readonly Truth[] = [
+  {
+    view: "modules",
+    claim: "modules are as /proc/modules and /sys/module show them, in their order",
+    prepare,
+    async compare(run, read) {
+      const command = `perl -e ${quote(READ_MODULES)}`;
+      const { output, rows } = await readBoth<ModuleRow>(run, read, "modules", command);
+      const said = output.trimEnd().split("\n");
+      assert.ok(said.length >= 3, "there are modules");
+      assert.deepEqual(rows.map(lineOf), said);
+    },
+  },
+];
