@@ -7,7 +7,7 @@
 import { spawnSync } from "node:child_process";
 import { closeSync, openSync, readSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { formatBytes, GiB, MiB } from "@casemate/core";
+import { formatBytes, GiB, MiB, type PhysicalMemory } from "@casemate/core";
 import { openMemoryImage } from "@casemate/host";
 import {
   type AnyView,
@@ -23,7 +23,7 @@ import { attachToGuest } from "../test/truth/read-guest.ts";
 import { openBenchMaterial } from "./bench-guest.ts";
 import { measure, summarize, type Timing } from "./measure.ts";
 import { measureDrgn } from "./measure-drgn.ts";
-import { measurePlainReads, measureReads, patterns } from "./translated-reads.ts";
+import { findRegion, measurePlainReads, measureReads } from "./translated-reads.ts";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 const LIMITS = { milliseconds: 60_000, steps: 100_000_000 };
@@ -76,32 +76,29 @@ function reportViews(where: string, kernel: Kernel): void {
   reportTime(`all ${plain.length} views without an argument, warm, ${where}`, all, 60);
 }
 
-function reportReads(
-  kernel: Kernel,
-  memory: Parameters<typeof measurePlainReads>[0],
-  dump: string,
-) {
-  const drgn = measureDrgn(kernel, dump);
-  patterns.forEach((pattern, i) => {
-    const plain = measurePlainReads(memory, pattern);
-    const peer = drgn?.[i];
-    for (const by of ["offset", "address"] as const) {
-      const rate = measureReads(kernel, pattern, by);
-      const what = `translated 8-byte reads, ${pattern.name}, by ${by}`;
-      const beside = (name: string, theirs: number) =>
-        rows.push([
-          what,
-          `${rate.toFixed(1)} M/s`,
-          "",
-          `${name}: ${theirs.toFixed(1)} M/s`,
-          ratio(rate, theirs),
-        ]);
-      beside("at least", 10);
-      beside("plain reads", plain);
-      if (peer !== undefined) beside("drgn", peer);
-    }
-  });
+function reportReads(kernel: Kernel, memory: PhysicalMemory, dump: string): void {
+  const region = findRegion(kernel);
+  const drgn = measureDrgn(kernel, dump, region);
   if (drgn === undefined) notes.push("drgn: not measured: install python3-drgn.");
+  for (const order of ["one after the other", "anywhere in 16 MiB"] as const) {
+    const ways = [
+      ["by address and offset", measureReads(kernel, region.directMap, order, "offset")],
+      ["by address", measureReads(kernel, region.directMap, order, "address")],
+      ["through page tables", measureReads(kernel, region.vmemmap, order, "offset")],
+    ] as const;
+    const beside = [
+      ["at least", 10],
+      ["plain reads of the mapping", measurePlainReads(memory, region, order)],
+      ...(drgn === undefined ? [] : [["drgn", drgn(order)] as const]),
+    ] as const;
+    for (const [way, rate] of ways) {
+      for (const [name, theirs] of beside) {
+        const what = `8-byte reads, ${order}, ${way}`;
+        const their = `${name}: ${theirs.toFixed(1)} M/s`;
+        rows.push([what, `${rate.toFixed(1)} M/s`, "", their, ratio(rate, theirs)]);
+      }
+    }
+  }
 }
 
 /** Milliseconds to read the file once, and to search its bytes for a pattern that is not there. */

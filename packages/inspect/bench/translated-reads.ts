@@ -61,9 +61,7 @@ export function measureReads(
       return measure(RUNS, () => {
         for (let i = 0; i < READS; i += 1) {
           const word =
-            by === "offset"
-              ? memory.u64(base, offsets[i] ?? 0)
-              : memory.u64(addresses[i] as Gva); // gva() made their base
+            by === "offset" ? memory.u64(base, offsets[i] ?? 0) : memory.u64(addresses[i] as Gva); // gva() made their base
           sum = BigInt.asUintN(64, sum ^ word);
         }
       });

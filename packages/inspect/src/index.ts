@@ -17,6 +17,7 @@ export type {
 export { findTask } from "./linux/find-task.ts";
 export type { HookKind } from "./linux/hook.ts";
 export type { FileType } from "./linux/inode-type.ts";
+export { moduleStructs } from "./linux/module-struct.ts";
 export type { NetDeviceAddress } from "./linux/net-device-addresses.ts";
 export type { NetDeviceFlag } from "./linux/net-device-flags.ts";
 export type { NetDeviceStatistics } from "./linux/net-device-statistics.ts";

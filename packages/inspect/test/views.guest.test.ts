@@ -22,10 +22,10 @@ interface GuestKind extends Pick<KernelOptions, "suite" | "flavour"> {
 
 /** Kernels from the oldest supported to the newest that Debian has, in each of its flavours. */
 const kinds: readonly GuestKind[] = [
-  { suite: "bullseye", flavour: "cloud-amd64", cpu: "max" },
-  { suite: "bookworm", flavour: "cloud-amd64", cpu: "max,la57=off" },
-  { suite: "trixie", flavour: "cloud-amd64", cpu: "max" },
-  { suite: "sid", flavour: "cloud-amd64", cpu: "max" },
+  { suite: "bullseye", flavour: "cloud-amd64", cpu: "max,cx16=off" },
+  { suite: "bookworm", flavour: "cloud-amd64", cpu: "max,la57=off,cx16=off" },
+  { suite: "trixie", flavour: "cloud-amd64", cpu: "max,cx16=off" },
+  { suite: "sid", flavour: "cloud-amd64", cpu: "max,cx16=off" },
 ];
 
 const profiles = new ProfileCache();

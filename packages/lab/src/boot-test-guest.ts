@@ -16,7 +16,10 @@ export interface TestGuestOptions extends ImageOptions {
   /** The image's own kernel unless another is given. */
   readonly kernel?: Kernel;
   readonly memoryMiB?: number;
-  /** QEMU's `-cpu`; `max` has five-level paging, `max,la57=off` and `qemu64` do not. */
+  /**
+   * QEMU's `-cpu`; `max` has five-level paging, `max,la57=off` and `qemu64` do not. Without KVM it should
+   * have `cx16=off`: QEMU 7.2 breaks the flags of cmpxchg16b, and kernels that use it crash now and then.
+   */
   readonly cpu?: string;
   readonly machine?: "q35" | "pc";
   /** RAM in a memfd that others can map, or private to QEMU. */
@@ -60,7 +63,7 @@ export async function bootTestGuest(
   const hardware: TestGuestHardware = {
     uuid: randomUUID(),
     memoryMiB: options.memoryMiB ?? 256,
-    cpu: options.cpu ?? "max",
+    cpu: options.cpu ?? "max,cx16=off",
     machine: options.machine ?? "q35",
     sharedMemory: options.sharedMemory ?? true,
     accelerator: options.accelerator ?? "tcg",

@@ -44,7 +44,14 @@ export function formatDomainXml(
         element("cmdline", {}, cmdline),
       ),
       element("features", {}, element("acpi"), element("apic")),
-      element("cpu", { mode: kvm ? "host-passthrough" : "maximum" }),
+      kvm
+        ? element("cpu", { mode: "host-passthrough" })
+        : // QEMU 7.2 breaks the flags of cmpxchg16b, and kernels that use it crash now and then.
+          element(
+            "cpu",
+            { mode: "maximum" },
+            element("feature", { policy: "disable", name: "cx16" }),
+          ),
       element("clock", { offset: "utc" }),
       element("on_poweroff", {}, "destroy"),
       element("on_reboot", {}, "restart"),

@@ -1,4 +1,4 @@
-import type { Gva } from "@casemate/core";
+import { formatBytes, type Gva } from "@casemate/core";
 import type { KernelReader } from "../kernel/kernel-reader.ts";
 import { mmRss } from "../linux/mm-rss.ts";
 import { type CgroupMembership, taskCgroups } from "../linux/task-cgroups.ts";
@@ -142,6 +142,12 @@ export const processes = defineView({
     { key: "euid", title: "EUID", align: "right" },
     { key: "state", title: "S" },
     { key: "threads", title: "THREADS", align: "right" },
+    {
+      key: "residentBytes",
+      title: "RESIDENT",
+      align: "right",
+      text: ({ residentBytes }) => (residentBytes === 0 ? "-" : formatBytes(residentBytes)),
+    },
     { key: "startedAt", title: "STARTED" },
     {
       key: "name",

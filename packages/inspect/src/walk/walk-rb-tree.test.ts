@@ -66,3 +66,12 @@ test("walkRbTree: any link changed is damage or a smaller tree, and never endles
     { numRuns: 100 },
   );
 });
+
+test("walkRbTree: one child on both sides is damage", () => {
+  const heap = new Heap();
+  const { root, nodes } = build(heap, 63);
+  heap.write(nodes[53] ?? NULL, LEFT, nodes[52] ?? NULL);
+  heap.write(nodes[53] ?? NULL, RIGHT, nodes[52] ?? NULL);
+  heap.write(nodes[52] ?? NULL, 0, nodes[53] ?? NULL);
+  assert.throws(() => heap.look((kernel) => [...walkRbTree(kernel, root, OFFSET)]), damaged);
+});

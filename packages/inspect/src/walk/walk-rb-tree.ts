@@ -9,8 +9,8 @@ const COLOUR = 3n;
 
 /**
  * Structs in the `rb_root` at `root`, in order; `offset` is that of their `rb_node`
- * (include/linux/rbtree.h). Each node's parent must be the one it was reached from, so that no node can
- * be reached twice.
+ * (include/linux/rbtree.h). Each node's parent must be the one it was reached from, and its children
+ * must be two, so that no node can be reached twice.
  */
 export function* walkRbTree(kernel: KernelReader, root: Gva, offset: number): Generator<Gva> {
   const node = kernel.struct("rb_node");
@@ -42,6 +42,10 @@ export function* walkRbTree(kernel: KernelReader, root: Gva, offset: number): Ge
   descend(kernel.link(root), 0n);
   for (let at = above.pop(); at !== undefined; at = above.pop()) {
     yield gva(at - distance);
-    descend(kernel.link(at, right), at);
+    const after = kernel.link(at, right);
+    if (after !== 0n && after === kernel.memory.pointer(at, left)) {
+      throw new MemoryFault(at, "a tree node with one child on both sides", "two children");
+    }
+    descend(after, at);
   }
 }

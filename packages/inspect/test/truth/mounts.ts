@@ -8,7 +8,7 @@ import type { RunInGuest, Truth } from "./truth.ts";
  * Mounts of every kind: bound, read-only, one on top of another, with a space and a line's end in their
  * name, of a namespace, shared and slaves in a namespace of their own whose process's pid it leaves.
  */
-const MAKE_MOUNTS = String.raw`
+const MAKE_MOUNTS = `
 [ -e /run/casemate-mounts.pid ] || {
   mkdir -p "/run/casemate mounts/with
 line" /run/casemate-mounts/{a,b,c,d,e}

@@ -1,11 +1,5 @@
 import { SocketAddress } from "node:net";
 
-/** A socket as a line of /proc/net has it, in the words of the `sockets` view. */
-export interface ProcSocket {
-  readonly key: string;
-  readonly inode: number;
-}
-
 const STATES = [
   "?",
   "ESTAB",

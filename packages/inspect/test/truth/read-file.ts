@@ -31,7 +31,7 @@ my $vector = "\0" x $pages; syscall(27, $at, $length, $vector); print join "", m
 
 /** Lets go of two runs of pages in the middle of a file, clean ones: posix_fadvise(2). */
 const forget = (path: string) =>
-  `perl -e ${quote(String.raw`
+  `perl -e ${quote(`
 open my $f, "<", "${path}"; syscall(221, fileno $f, 0, 0, 1); # POSIX_FADV_RANDOM: nothing is read ahead
 syscall(221, fileno $f, 40960, 81920, 4); syscall(221, fileno $f, 204800, 4096, 4)`)}`;
 
