@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -26,4 +27,14 @@ test("dead code: every file, export and dependency is used", () =>
 
 test("ranks: imports point down the ranks", async () => {
   assert.deepEqual(await findRankViolations(root), []);
+});
+
+test("package-lock.json: has an entry for every optional package, or `npm ci` refuses it", async () => {
+  const lock: {
+    packages: Record<string, { optionalDependencies?: Record<string, string> }>;
+  } = JSON.parse(await readFile(join(root, "package-lock.json"), "utf8"));
+  const missing = Object.values(lock.packages)
+    .flatMap(({ optionalDependencies = {} }) => Object.keys(optionalDependencies))
+    .filter((name) => !Object.keys(lock.packages).some((path) => path.endsWith(`/${name}`)));
+  assert.deepEqual(missing, []);
 });

@@ -14,6 +14,6 @@ export interface FuzzReport {
   readonly seconds: number;
   /** The longest that one mutant took, in milliseconds. */
   readonly worst: { readonly milliseconds: number; readonly seed: number };
-  /** Anonymous memory beyond what the program had before the first mutant, in bytes. */
-  readonly peakBytes: number;
+  /** The most anonymous memory beyond what the program had before the first mutant. */
+  readonly peak: { readonly bytes: number; readonly seed: number };
 }

@@ -58,7 +58,7 @@ function runMutants(tryMutant: TryMutant, seed: number, count: number): void {
 
 /** The report for people. */
 export function formatReport(report: FuzzReport): string {
-  const { mutants, failures, outcomes, seconds, worst, peakBytes } = report;
+  const { mutants, failures, outcomes, seconds, worst, peak } = report;
   const lines = Object.entries(outcomes)
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([outcome, times]) => `  ${String(times).padStart(6)} ${outcome}`);
@@ -67,6 +67,6 @@ export function formatReport(report: FuzzReport): string {
     ...failures.map(({ seed, message }) => `FAILED --seed ${seed} --count 1: ${message}`),
     `${mutants} mutants in ${seconds.toFixed(1)} s (${(mutants / seconds).toFixed(0)}/s), ` +
       `worst ${worst.milliseconds.toFixed(0)} ms (seed ${worst.seed}), ` +
-      `peak +${(peakBytes / MIB).toFixed(0)} MiB, ${failures.length} failures`,
+      `peak +${(peak.bytes / MIB).toFixed(0)} MiB (seed ${peak.seed}), ${failures.length} failures`,
   ].join("\n");
 }

@@ -13,8 +13,10 @@ export interface FuzzOptions {
 }
 
 const MIB = 1024 * 1024;
-/** What a mutant may cost in memory; V8's heap is held to it, and what lies beside the heap is watched. */
+/** What looks may take in memory: more ends the process. */
 const MAX_MEMORY = 256 * MIB;
+/** The part of it that V8's heap may have, which it collects only when it must. */
+const MAX_HEAP = 192 * MIB;
 /** A mutant that takes longer hangs. */
 const HANG_MS = 30_000;
 const SAMPLE_MS = 20;
@@ -29,7 +31,7 @@ export async function superviseFuzz(options: FuzzOptions): Promise<FuzzReport> {
   const failures: FuzzFailure[] = [];
   const outcomes: Record<string, number> = {};
   let worst = { milliseconds: 0, seed: options.seed };
-  let peakBytes = 0;
+  let peak = { bytes: 0, seed: options.seed };
   let mutants = 0;
   const started = performance.now();
   const end = options.seed + options.count;
@@ -41,14 +43,14 @@ export async function superviseFuzz(options: FuzzOptions): Promise<FuzzReport> {
       mutants += 1;
       next = said.seed + 1;
     });
-    peakBytes = Math.max(peakBytes, run.peakBytes);
+    if (run.peak.bytes > peak.bytes) peak = run.peak;
     if (run.fault === undefined) continue;
     failures.push({ seed: run.seed, message: run.fault });
     mutants += 1;
     next = run.seed + 1;
   }
   const seconds = (performance.now() - started) / 1000;
-  return { mutants, failures, outcomes, seconds, worst, peakBytes };
+  return { mutants, failures, outcomes, seconds, worst, peak };
 }
 
 interface Said {
@@ -59,7 +61,7 @@ interface Said {
 }
 
 interface WorkerRun {
-  readonly peakBytes: number;
+  readonly peak: FuzzReport["peak"];
   /** How the process was lost, and with which seed; `undefined` if it did all it had to. */
   readonly fault: string | undefined;
   readonly seed: number;
@@ -73,7 +75,7 @@ async function runWorker(
   const child = spawn(
     process.execPath,
     [
-      `--max-old-space-size=${MAX_MEMORY / MIB}`,
+      `--max-old-space-size=${MAX_HEAP / MIB}`,
       program,
       "--worker",
       ...["--seed", String(seed), "--count", String(count)],
@@ -92,7 +94,7 @@ async function runWorker(
   let current = seed;
   let fault: string | undefined;
   let baseline: number | undefined;
-  let peakBytes = 0;
+  let peak = { bytes: 0, seed };
   const lose = (why: string) => {
     fault ??= why;
     child.kill("SIGKILL");
@@ -100,8 +102,9 @@ async function runWorker(
   const hang = setTimeout(() => lose(`it hung for ${HANG_MS} ms`), 2 * HANG_MS);
   const sample = setInterval(() => {
     if (baseline === undefined) return;
-    peakBytes = Math.max(peakBytes, anonymousBytes(child.pid) - baseline);
-    if (peakBytes > MAX_MEMORY) lose(`it took ${Math.round(peakBytes / MIB)} MiB`);
+    const bytes = anonymousBytes(child.pid) - baseline;
+    if (bytes > peak.bytes) peak = { bytes, seed: current };
+    if (bytes > MAX_MEMORY) lose(`it took ${Math.round(bytes / MIB)} MiB`);
   }, SAMPLE_MS);
   try {
     for await (const line of createInterface({ input: child.stdout })) {
@@ -121,7 +124,7 @@ async function runWorker(
     clearInterval(sample);
     child.kill("SIGKILL");
   }
-  return { peakBytes, fault, seed: current };
+  return { peak, fault, seed: current };
 }
 
 /** RssAnon (proc_pid_status(5)); 0 once the process has ended. */
