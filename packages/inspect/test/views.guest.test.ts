@@ -11,7 +11,7 @@ import {
 } from "../src/index.ts";
 import { attachToGuest } from "./truth/read-guest.ts";
 import type { ReadView } from "./truth/truth.ts";
-import { truths } from "./truth/truths.ts";
+import { allTruths, commonTruths } from "./truth/truths.ts";
 
 const cacheDir = "/var/cache/casemate/lab";
 
@@ -42,6 +42,7 @@ for (const { suite, flavour, cpu } of kinds) {
       memoryMiB: 512,
     });
     const run = (command: string) => guest.console.run(command);
+    const truths = suite === "bullseye" ? allTruths : commonTruths;
     for (const truth of truths) await truth.prepare?.(run);
     await using seen = await attachToGuest(guest, profiles);
     const read = readerOf(seen.kernel);

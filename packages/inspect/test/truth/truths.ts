@@ -14,12 +14,8 @@ import { socketsTruths } from "./sockets.ts";
 import { threadsTruths } from "./threads.ts";
 import type { Truth } from "./truth.ts";
 
-/** All that guests are asked, in this order: one guest is asked everything. */
-export const truths: readonly Truth[] = [
-  ...kernelTruths,
-  ...processesTruths,
-  ...threadsTruths,
-  ...modulesTruths,
+/** What guests of every kernel are asked, in this order: one guest is asked everything. */
+export const commonTruths: readonly Truth[] = [
   ...socketsTruths,
   ...interfacesTruths,
   ...filesTruths,
@@ -27,6 +23,15 @@ export const truths: readonly Truth[] = [
   ...mountsTruths,
   ...processMemoryTruths,
   ...readFileTruths,
+];
+
+/** Those and the ones that take longest, which the oldest kernel answers. */
+export const allTruths: readonly Truth[] = [
+  ...kernelTruths,
+  ...processesTruths,
+  ...threadsTruths,
+  ...modulesTruths,
+  ...commonTruths,
   ...bpfTruths,
   ...hooksTruths,
   ...logTruths,
