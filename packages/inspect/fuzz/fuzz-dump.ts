@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdir, rename, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { bootTestGuest, ensureImage, fetchKernel, labCacheDir } from "@casemate/lab";
-import { truths } from "../test/truth/truths.ts";
+import { allTruths } from "../test/truth/truths.ts";
 
 /** Where dumps are kept between runs. */
 const fuzzCacheDir = "/var/cache/casemate/fuzz";
@@ -36,7 +36,7 @@ export async function ensureFuzzDump({ suite, cpu }: FuzzGuest): Promise<string>
   await mkdir(fuzzCacheDir, { recursive: true, mode: 0o700 });
   const options = { cacheDir, kernel, cpu, role: "build", memoryMiB: MEMORY_MIB } as const;
   await using guest = await bootTestGuest(options);
-  for (const truth of truths) await truth.prepare?.((command) => guest.console.run(command));
+  for (const truth of allTruths) await truth.prepare?.((command) => guest.console.run(command));
   await guest.dump(`${dump}.partial`);
   await rename(`${dump}.partial`, dump);
   return dump;

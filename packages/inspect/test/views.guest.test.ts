@@ -42,7 +42,7 @@ for (const { suite, flavour, cpu } of kinds) {
       memoryMiB: 512,
     });
     const run = (command: string) => guest.console.run(command);
-    const truths = suite === "bullseye" ? allTruths : commonTruths;
+    const truths = ["bullseye", "bookworm"].includes(suite) ? allTruths : commonTruths;
     for (const truth of truths) await truth.prepare?.(run);
     await using seen = await attachToGuest(guest, profiles);
     const read = readerOf(seen.kernel);

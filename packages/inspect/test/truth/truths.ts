@@ -25,7 +25,7 @@ export const commonTruths: readonly Truth[] = [
   ...readFileTruths,
 ];
 
-/** Those and the ones that take longest, which the oldest kernel answers. */
+/** Those and the ones that take longest, which the older kernels answer. */
 export const allTruths: readonly Truth[] = [
   ...kernelTruths,
   ...processesTruths,
