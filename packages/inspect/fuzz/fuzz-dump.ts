@@ -28,7 +28,7 @@ export async function ensureFuzzDump({ suite, cpu }: FuzzGuest): Promise<string>
     cacheDir,
     busybox: image.busybox,
   });
-  const prepared = truths.map(({ prepare }) => prepare?.toString());
+  const prepared = allTruths.map(({ prepare }) => prepare?.toString());
   const made = [image.disk, kernel.release, cpu, MEMORY_MIB, prepared];
   const key = createHash("sha256").update(JSON.stringify(made)).digest("hex").slice(0, 16);
   const dump = join(fuzzCacheDir, `${suite}-${key}.raw`);
