@@ -1,5 +1,6 @@
 /** How many columns a terminal takes for `text`, which must be printable. */
 export function textWidth(text: string): number {
+  if (ascii.test(text)) return text.length;
   let width = 0;
   for (const character of text) {
     if (combining.test(character)) continue;
@@ -7,6 +8,9 @@ export function textWidth(text: string): number {
   }
   return width;
 }
+
+/** Most of what is ever shown; the other expressions take milliseconds to compile. */
+const ascii = /^[ -~]*$/;
 
 const combining = /^\p{M}$/u;
 

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { ByteMemory } from "../../test/byte-memory.ts";
 import { BANNER, buildGuest } from "../../test/guest-builder.ts";
 import { KALLSYMS_LAYOUTS } from "../../test/kallsyms-builder.ts";
+import { processes } from "../views/processes.ts";
 import { attach } from "./attach.ts";
 import { ProfileCache } from "./profile-cache.ts";
 
@@ -98,4 +99,53 @@ test("attach: of two kernels, the one that low memory starts processors for", ()
   const entry = both.view.getBigUint64(size + running.root + 511 * 8, true);
   both.view.setBigUint64(0x9_8000 + 511 * 8, entry, true);
   assert.equal(attach(both).facts.textBase, running.textBase);
+});
+
+/** A guest whose low memory says which kernel runs. */
+function buildRunning(): ReturnType<typeof buildGuest> {
+  const guest = buildGuest();
+  guest.memory.bytes.copyWithin(0x9_8000, guest.root, guest.root + 4096);
+  return guest;
+}
+
+/** Zeros where the guest had its BTF, as who owns the kernel can write there. */
+function eraseBtf({ memory, btfAt }: ReturnType<typeof buildGuest>): void {
+  memory.bytes.fill(0, btfAt, btfAt + 2 * 1024 * 1024);
+}
+
+test("attach: a kernel whose BTF was erased has the types of another guest with its symbols", () => {
+  const profiles = new ProfileCache();
+  assert.equal(attach(buildRunning().memory, { profiles }).facts.types, "own");
+  const erased = buildRunning();
+  eraseBtf(erased);
+  assert.throws(() => attach(erased.memory), { code: "kernel/no-btf" });
+  const kernel = attach(erased.memory, { profiles });
+  assert.equal(kernel.facts.types, "cached");
+  assert.equal(kernel.facts.release, "6.6.6-synthetic");
+  const { items } = kernel.grant("kernelMetadata").read(processes);
+  assert.ok(items.some(({ name }) => name === "sshd"));
+});
+
+test("attach: types of another guest do not serve for other symbols, nor where two guests differ", () => {
+  const profiles = new ProfileCache();
+  attach(buildRunning().memory, { profiles });
+  const other = buildRunning();
+  eraseBtf(other);
+  const name = Buffer.from(other.memory.bytes.buffer).indexOf(
+    "0\x001\x002\x003\0",
+    other.kallsymsAt,
+  );
+  other.memory.bytes[name - 2] = 0x7e;
+  assert.throws(() => attach(other.memory, { profiles }), { code: "kernel/no-btf" });
+
+  const forged = buildRunning();
+  const at = Buffer.from(forged.memory.bytes.buffer).indexOf("unrelated_name_40000");
+  forged.memory.bytes[at] = 0x55;
+  attach(forged.memory, { profiles });
+  const erased = buildRunning();
+  eraseBtf(erased);
+  assert.throws(() => attach(erased.memory, { profiles }), {
+    code: "kernel/no-btf",
+    message: /different/,
+  });
 });

@@ -27,6 +27,9 @@ const CANDIDATE_STEPS = 256;
  * RAM may hold more kernels than the one that runs: an old one after kexec, a crash kernel, a forgery.
  * The low memory that starts processors points to the page tables of the one that runs.
  *
+ * Where RAM has no BTF (any more: who owns the kernel can erase it), the types of another guest serve that
+ * had the very same symbols.
+ *
  * Throws `kernel/not-found`, `kernel/no-btf`, `kernel/no-symbols`, `kernel/unsupported`,
  * `kernel/damaged` or `inspect/budget`, and what the source throws.
  */
@@ -51,6 +54,7 @@ export function attach(memory: PhysicalMemory, options: AttachOptions = {}): Ker
     }
     budget.step(CANDIDATE_STEPS);
   }
+  found ??= openKnown(physical, profiles);
   if (found !== undefined) return found;
   if (failure !== undefined) throw failure;
   throw noKernel(physical, budget);
@@ -71,6 +75,18 @@ function* walkCandidates(physical: PhysicalReader, budget: Budget): Generator<Bt
   for (const location of walkBtf(physical, budget)) {
     if (!first.has(location.start)) yield location;
   }
+}
+
+/** The kernel that runs, with the types of the one build that is known to have its symbols. */
+function openKnown(physical: PhysicalReader, profiles: ProfileCache): Kernel | undefined {
+  const image = findRunningImage(physical);
+  const [known, second] = image === undefined ? [] : profiles.find(physical, image.start);
+  if (known === undefined) return undefined;
+  if (second === undefined) return openKernel(physical, known.location, known.profile, "cached");
+  throw new CasemateError(
+    "kernel/no-btf",
+    `Cannot read the kernel in ${physical.memory.description}: it has no BTF, and guests with its symbols had different ones, expected one.`,
+  );
 }
 
 function noKernel(physical: PhysicalReader, budget: Budget): CasemateError {

@@ -9,6 +9,8 @@ export interface KernelFacts {
   readonly release: string;
   /** NT_GNU_BUILD_ID in hexadecimal, where the kernel carries one. */
   readonly buildId: string | undefined;
+  /** Whether its types are from its own memory, or those of another guest that had its very symbols. */
+  readonly types: "own" | "cached";
   /** `_text`, with KASLR. */
   readonly textBase: Gva;
   /** From `_text` to `_end`, in bytes. */

@@ -49,11 +49,26 @@ export class KernelProfile {
 
   /** Whether the kernel whose BTF is at `location` is this very build, byte by byte. */
   matches(physical: PhysicalReader, location: BtfLocation): boolean {
-    const { names, namesAt, offsets, offsetsAt, tokenTable, tokenTableAt } = this.#kallsyms;
-    const moved = location.start - this.#btfAt;
     return (
       location.length === this.#btfBytes.length &&
       physical.equals(location.start, this.#btfBytes) &&
+      this.#hasSymbols(physical, location.start)
+    );
+  }
+
+  /**
+   * Where the BTF of this build would be in the kernel image at `image`, if that has the very symbols of
+   * this build; its BTF is not looked at. Another build has its symbols elsewhere.
+   */
+  locate(physical: PhysicalReader, image: number): BtfLocation | undefined {
+    const start = image + (this.symbols.find("__start_BTF")?.offset ?? 0);
+    return this.#hasSymbols(physical, start) ? { start, length: this.#btfBytes.length } : undefined;
+  }
+
+  #hasSymbols(physical: PhysicalReader, btf: number): boolean {
+    const { names, namesAt, offsets, offsetsAt, tokenTable, tokenTableAt } = this.#kallsyms;
+    const moved = btf - this.#btfAt;
+    return (
       physical.equals(tokenTableAt + moved, tokenTable) &&
       physical.equals(namesAt + moved, names) &&
       physical.equals(

@@ -50,6 +50,7 @@ export function openKernel(
   physical: PhysicalReader,
   location: BtfLocation,
   profile: KernelProfile,
+  types: KernelFacts["types"] = "own",
 ): Kernel {
   const offsetOf = (...names: readonly string[]) => symbolOffset(profile, names);
   const physicalBase = location.start - offsetOf("__start_BTF");
@@ -103,6 +104,7 @@ export function openKernel(
     banner,
     release,
     buildId: readBuildId(memory, profile, at),
+    types,
     textBase,
     imageSize,
     physicalBase: gpa(physicalBase),

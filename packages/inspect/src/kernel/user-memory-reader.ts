@@ -26,6 +26,8 @@ export type MemoryPiece =
   | { readonly kind: "present"; readonly address: Gva; readonly bytes: Uint8Array }
   | Exclude<UserPages, { kind: "present" }>;
 
+type PresentPages = Extract<UserPages, { kind: "present" }>;
+
 const PAGE = 4096;
 const USER_END = 1n << 56n;
 /** How much of the present pages is copied into one piece. */
@@ -57,25 +59,36 @@ class UserAddressSpace {
 
   /** All of `[start, end)`, rounded to whole pages: what is there in pieces of up to 1 MiB, and what is missing. */
   *walk(start: Gva, end: Gva): Generator<MemoryPiece> {
-    let run: Uint8Array[] = [];
+    let run: PresentPages[] = [];
     let runStart = start;
     let runLength = 0;
     for (const pages of this.#pages(start, end)) {
       if (runLength > 0 && (pages.kind !== "present" || runLength >= PIECE)) {
-        yield { kind: "present", address: runStart, bytes: Buffer.concat(run, runLength) };
+        yield { kind: "present", address: runStart, bytes: this.#copy(run, runLength) };
         run = [];
         runLength = 0;
       }
       if (pages.kind !== "present") yield pages;
       else {
         if (runLength === 0) runStart = pages.address;
-        run.push(this.#physical.copy(pages.physical, pages.length));
+        run.push(pages);
         runLength += pages.length;
       }
     }
     if (runLength > 0) {
-      yield { kind: "present", address: runStart, bytes: Buffer.concat(run, runLength) };
+      yield { kind: "present", address: runStart, bytes: this.#copy(run, runLength) };
     }
+  }
+
+  /** One copy of all of `run`: a process's memory is large, and copies of copies would double it. */
+  #copy(run: readonly PresentPages[], total: number): Uint8Array {
+    const bytes = new Uint8Array(total);
+    let at = 0;
+    for (const { physical, length } of run) {
+      this.#physical.copyInto(bytes.subarray(at, at + length), physical);
+      at += length;
+    }
+    return bytes;
   }
 
   /** HOSTILE: a VMA may claim to be anywhere; what is beyond the user's half is not there. */

@@ -1,4 +1,5 @@
 import type { Gva } from "@casemate/core";
+import { toSignedNumber } from "../to-number.ts";
 import { type PageTables, UNMAPPED } from "./page-tables.ts";
 import type { PhysicalReader } from "./physical-reader.ts";
 
@@ -68,7 +69,7 @@ export class PageOwners {
     const info = this.#physical.u64(at + compound) - 1n;
     const page = base + BigInt(frame * size);
     // The address of the head, which is before its tails; or since 7.0 a mask that leads to it.
-    const head = Number((info <= page ? info : page & info) - base) / size;
+    const head = toSignedNumber((info <= page ? info : page & info) - base) / size;
     return head >= 0 ? Math.floor(head) : frame;
   }
 

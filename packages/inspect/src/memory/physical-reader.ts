@@ -74,12 +74,17 @@ export class PhysicalReader {
   /** `length` bytes, copied: what is parsed must not change under the parser. */
   copy(at: number, length: number): Uint8Array<ArrayBuffer> {
     const copy = new Uint8Array(length);
-    for (let done = 0; done < length; ) {
-      const piece = this.peek(at + done, length - done);
-      copy.set(piece, done);
+    this.copyInto(copy, at);
+    return copy;
+  }
+
+  /** Fills `target` with the bytes from `at` on. */
+  copyInto(target: Uint8Array, at: number): void {
+    for (let done = 0; done < target.length; ) {
+      const piece = this.peek(at + done, target.length - done);
+      target.set(piece, done);
       done += piece.length;
     }
-    return copy;
   }
 
   /** At least one and at most `length` bytes at `at`, not copied: they change when a live guest runs. */
@@ -90,10 +95,17 @@ export class PhysicalReader {
     return new Uint8Array(this.#view.buffer, this.#view.byteOffset + offset, count);
   }
 
-  /** All of `length` bytes at `at`: not copied where one window holds them, so they may change. */
-  piece(at: number, length: number): Uint8Array {
+  /**
+   * All of `length` bytes at `at`: not copied where one window holds them, so they may change; else copied,
+   * into `scratch` if that is large enough.
+   */
+  piece(at: number, length: number, scratch?: Uint8Array<ArrayBuffer>): Uint8Array {
     const piece = this.peek(at, length);
-    return piece.length === length ? piece : this.copy(at, length);
+    if (piece.length === length) return piece;
+    if (scratch === undefined || scratch.length < length) return this.copy(at, length);
+    const copy = scratch.subarray(0, length);
+    this.copyInto(copy, at);
+    return copy;
   }
 
   /** Whether memory at `at` holds `bytes`. */

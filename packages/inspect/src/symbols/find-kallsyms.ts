@@ -26,6 +26,8 @@ export function findKallsyms(
 ): KallsymsBlob | undefined {
   const range = physical.memory.ranges.find((it) => btf >= it.start && btf < it.end);
   if (range === undefined) return undefined;
+  // HOSTILE: there may be many places that look like token tables; all are looked at in one buffer.
+  let scratch: Uint8Array<ArrayBuffer> | undefined;
   for (let end = btf; end > range.start && end > btf - REACH; end -= CHUNK) {
     budget.step();
     const start = Math.max(range.start, end - CHUNK);
@@ -36,7 +38,8 @@ export function findKallsyms(
       const zero = start + at;
       const [near, inNear] = around(physical, range, zero, AROUND_TOKENS);
       if (!isTokenTable(near, inNear)) continue;
-      const [bytes, inBytes, base] = around(physical, range, zero, AROUND);
+      scratch ??= new Uint8Array(2 * AROUND + PAGE);
+      const [bytes, inBytes, base] = around(physical, range, zero, AROUND, scratch);
       const blob = parseKallsyms(bytes, inBytes, base, budget);
       if (blob !== undefined) return blob;
     }
@@ -50,11 +53,12 @@ function around(
   range: MemoryRange,
   at: number,
   reach: number,
+  scratch?: Uint8Array<ArrayBuffer>,
 ): readonly [bytes: Uint8Array, at: number, base: number] {
   // From a page on, so that the boundaries of the tables are boundaries in a copy too.
   const low = Math.max(range.start, Math.floor(at / PAGE) * PAGE - reach);
   const high = Math.min(range.end, at + reach);
-  return [physical.piece(low, high - low), at - low, low];
+  return [physical.piece(low, high - low, scratch), at - low, low];
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

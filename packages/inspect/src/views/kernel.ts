@@ -13,6 +13,8 @@ export interface KernelRow {
   readonly banner: string;
   /** Hexadecimal; null where the kernel carries none. */
   readonly buildId: string | null;
+  /** Whether the kernel's types are from its own memory, or from another guest that had its symbols. */
+  readonly types: "own" | "cached";
   readonly commandLine: string;
   /** Processors online. */
   readonly cpus: number;
@@ -62,6 +64,7 @@ export const kernel = defineView({
         hostname: utsname.string("name.nodename")(uts),
         banner: facts.banner,
         buildId: facts.buildId ?? null,
+        types: facts.types,
         commandLine: memory.string(commandLine, MAX_COMMAND_LINE).trimEnd(),
         cpus: k.onlineCpus().length,
         uptimeSeconds: Number(boottime) / NANOSECONDS,
