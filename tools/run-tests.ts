@@ -1,8 +1,9 @@
 /**
  * Runs the tests and ends with `N passed, N failed, N skipped` on a line of its own.
  *
- * `--fast` leaves out the tests that boot guests (`*.guest.test.ts`); words after it choose files by part
- * of their path. Whatever cannot run on this machine is listed with its reason.
+ * `--fast` leaves out what takes long: tests that boot guests (`*.guest.test.ts`), and those that try many
+ * cases or start many processes (`*.slow.test.ts`); words after it choose files by part of their path.
+ * Whatever cannot run on this machine is listed with its reason.
  */
 import { glob } from "node:fs/promises";
 import { dirname } from "node:path";
@@ -16,6 +17,7 @@ const chosen = words.filter((word) => !word.startsWith("--"));
 
 /** A test file that hangs is a failure too: nothing here takes longer on two cores without KVM. */
 const quickLimitMs = 3 * 60_000;
+const slowLimitMs = 10 * 60_000;
 const guestLimitMs = 30 * 60_000;
 
 const all = (await Array.fromAsync(glob("{packages,tools}/**/*.test.ts", { cwd: root })))
@@ -23,14 +25,21 @@ const all = (await Array.fromAsync(glob("{packages,tools}/**/*.test.ts", { cwd: 
   .filter((file) => chosen.length === 0 || chosen.some((word) => file.includes(word)))
   .sort();
 const guests = all.filter((file) => file.endsWith(".guest.test.ts"));
-const quick = all.filter((file) => !guests.includes(file));
+const slow = all.filter((file) => file.endsWith(".slow.test.ts"));
+const quick = all.filter((file) => !guests.includes(file) && !slow.includes(file));
 
 const passed: string[] = [];
 const failed: string[] = [];
 const skipped: string[] = [];
 
 await runFiles(quick, 2, quickLimitMs);
-if (!fast) await runFiles(guests, 1, guestLimitMs);
+if (!fast) {
+  await runFiles(slow, 2, slowLimitMs);
+  // What the first of them makes and keeps for all (the lab's image), the others find made.
+  const [first, rest] = [guests.filter(makesImage), guests.filter((file) => !makesImage(file))];
+  await runFiles(first, 1, guestLimitMs);
+  await runFiles(rest, 2, guestLimitMs);
+}
 
 if (skipped.length > 0) {
   console.log("\nNot run on this machine:");
@@ -46,6 +55,10 @@ if (passed.length + failed.length === 0) {
 }
 console.log(`\n${passed.length} passed, ${failed.length} failed, ${skipped.length} skipped`);
 if (failed.length > 0) process.exitCode = 1;
+
+function makesImage(file: string): boolean {
+  return file.startsWith("packages/lab/");
+}
 
 async function runFiles(
   files: readonly string[],

@@ -16,5 +16,7 @@ export const systemPackages = Object.freeze({
   tini: "first process of the lab's namespaces",
   mmdebstrap: "builds the lab's guest image from Debian's packages",
   e2fsprogs: "makes its file system without mounting",
+  "xz-utils": "compresses what the tests expand",
+  lz4: "compresses what the tests expand",
   cpio: "reads the lab's initramfs back in the tests",
 });

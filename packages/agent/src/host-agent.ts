@@ -1,3 +1,4 @@
+import type { Hypervisor } from "./hypervisor.ts";
 import type { LookRequest } from "./inspectable-view.ts";
 import type { ViewTable } from "./view-table.ts";
 
@@ -44,6 +45,8 @@ export interface HostAgent extends AsyncDisposable {
   readonly id: string;
   readonly name: string;
   readonly uri: string;
+  /** What operations do to the host's VMs and images. */
+  readonly hypervisor: Hypervisor;
   status(): HostStatus;
   /** Throws `libvirt/unreachable`. */
   listVms(signal?: AbortSignal): Promise<readonly AgentVm[]>;

@@ -1,4 +1,25 @@
-export { pauseLimit } from "@casemate/host";
+export type { MachineDescription, MachineDisk, MachineNic } from "@casemate/formats";
+export {
+  type CloneIdentity,
+  cloneDefinition,
+  type DefinitionDescription,
+  type DeviceDefinition,
+  type DiskSource,
+  type DomainDisk,
+  type DomainJob,
+  type DomainNic,
+  type DomainState,
+  describeDomain,
+  type ImageDescription,
+  type ImageFormat,
+  type InterfaceChange,
+  type OnProgress,
+  type Progress,
+  pauseLimit,
+  type SnapshotDescription,
+  type StoragePoolDescription,
+  type StorageVolume,
+} from "@casemate/host";
 export {
   type AgentVm,
   type HostAgent,
@@ -7,6 +28,29 @@ export {
   type VmState,
   vmStates,
 } from "./host-agent.ts";
+export type { Hypervisor } from "./hypervisor.ts";
+export type { ConsoleControl } from "./hypervisor/console-control.ts";
+export type { DeviceControl, DeviceName } from "./hypervisor/device-control.ts";
+export type {
+  ChangeScope,
+  DomainControl,
+  DomainDescription,
+  UndefineChoices,
+  WhichDefinition,
+} from "./hypervisor/domain-control.ts";
+export type { HypervisorFacts } from "./hypervisor/hypervisor-facts.ts";
+export type { ImageControl } from "./hypervisor/image-control.ts";
+export type {
+  ExportedDisk,
+  PackageControl,
+  PackageDescription,
+} from "./hypervisor/package-control.ts";
+export type {
+  SnapshotControl,
+  SnapshotRemoval,
+  SnapshotRequest,
+} from "./hypervisor/snapshot-control.ts";
+export type { StorageControl } from "./hypervisor/storage-control.ts";
 export { inspectImage } from "./inspect-image.ts";
 export { inspectableView, type LookRequest, type ViewRequest } from "./inspectable-view.ts";
 export { attachHost, type HostOptions } from "./local-host.ts";

@@ -1,7 +1,14 @@
 import { closeSync } from "node:fs";
 import { CasemateError, toCasemateError } from "@casemate/core";
-import { type OpenGuestMemory, type Pause, sendFds } from "@casemate/host";
+import {
+  type OpenDisks,
+  type OpenGuestMemory,
+  type Pause,
+  type ReceivedFds,
+  sendFds,
+} from "@casemate/host";
 import type { ViewRequest } from "./inspectable-view.ts";
+import { lacksTypes } from "./inspector/lacks-types.ts";
 import type { InspectorAnswer, InspectorRequest, ViewReading } from "./inspector/messages.ts";
 import { type InspectorProcess, startInspectorProcess } from "./inspector-process.ts";
 import type { ViewTable } from "./view-table.ts";
@@ -18,6 +25,8 @@ const limits = {
 export interface InspectedGuest {
   readonly key: string;
   open(): Promise<OpenGuestMemory>;
+  /** Opens its disks, for a kernel whose types are not in memory. */
+  openDisks(): Promise<OpenDisks>;
 }
 
 /** What a look at a guest that stood still brought. */
@@ -118,18 +127,44 @@ export class Inspector implements AsyncDisposable {
     }
   }
 
+  /** Has the inspector find the guest's kernel; it is given the guest's disks only if memory does not do. */
   async #attach(child: InspectorProcess, guest: InspectedGuest): Promise<void> {
-    const { description, fds } = await guest.open();
+    try {
+      await this.#attachWith(child, guest, []);
+    } catch (thrown) {
+      if (!lacksTypes(thrown)) throw thrown;
+      const { disks, fds } = await guest.openDisks().catch((cause: unknown) => {
+        const { code, message } = toCasemateError(thrown);
+        const why = toCasemateError(cause).message;
+        throw new CasemateError(code, `${message} Nor by its disks: ${why}`, { cause });
+      });
+      if (disks.length === 0) throw thrown;
+      await this.#attachWith(child, guest, [{ text: JSON.stringify(disks), fds }]);
+    }
+    child.attached.add(guest.key);
+  }
+
+  async #attachWith(
+    child: InspectorProcess,
+    guest: InspectedGuest,
+    disks: readonly ReceivedFds[],
+  ): Promise<void> {
+    const { description, fds } = await guest.open().catch((thrown: unknown) => {
+      for (const { fds } of disks) for (const fd of fds) closeSync(fd);
+      throw thrown;
+    });
+    const parcels = [{ text: JSON.stringify(description), fds }, ...disks];
     try {
       if (child.hasEnded) {
         throw new CasemateError("inspect/crashed", "Cannot look: the inspector ended.");
       }
-      sendFds(child.memorySocket, JSON.stringify(description), fds);
+      for (const parcel of parcels) sendFds(child.memorySocket, parcel.text, parcel.fds);
     } finally {
-      for (const fd of fds) closeSync(fd); // the inspector has its own copies
+      // The inspector has its own copies.
+      for (const parcel of parcels) for (const fd of parcel.fds) closeSync(fd);
     }
-    await this.#ask(child, { ask: "attach", guest: guest.key }, limits.attachMs);
-    child.attached.add(guest.key);
+    const request = { ask: "attach", guest: guest.key, withDisks: disks.length > 0 } as const;
+    await this.#ask(child, request, limits.attachMs);
   }
 
   async #detach(child: InspectorProcess, key: string): Promise<void> {

@@ -3,15 +3,19 @@ import { CasemateError, type Milliseconds } from "@casemate/core";
 import {
   type Domain,
   findQemuProcess,
+  type GuestMemorySource,
   LibvirtHost,
   type LibvirtHostEvent,
   openGuestMemory,
+  openVmDisks,
   type Pause,
   pauseVm,
 } from "@casemate/host";
 import type { AgentVm, HostAgent, HostEvent, HostStatus } from "./host-agent.ts";
+import type { Hypervisor } from "./hypervisor.ts";
 import { inspectableView, type LookRequest } from "./inspectable-view.ts";
 import { type InspectedGuest, Inspector } from "./inspector.ts";
+import { LocalHypervisor } from "./local/local-hypervisor.ts";
 import type { ViewTable } from "./view-table.ts";
 
 export interface HostOptions {
@@ -21,6 +25,8 @@ export interface HostOptions {
   readonly place?: string;
   /** The directory where pauses are noted for whoever comes after a crash; without it no VM can be paused. */
   readonly pauses?: string;
+  /** Directories that images may be read from and written to, beside the storage pools'. */
+  readonly directories?: readonly string[];
 }
 
 /**
@@ -29,13 +35,16 @@ export interface HostOptions {
  * Throws `libvirt/missing`, `libvirt/unreachable`, `libvirt/not-permitted` when the first attempt fails.
  */
 export async function attachHost(
-  { uri, place = uri, pauses }: HostOptions,
+  { uri, place = uri, pauses, directories = [] }: HostOptions,
   signal?: AbortSignal,
 ): Promise<HostAgent> {
   const host = new LibvirtHost(uri);
   await host.start(signal);
   const { state } = host;
-  if (state.kind === "connected") return new LocalHost(host, state.info.hostname, place, pauses);
+  if (state.kind === "connected") {
+    const hypervisor = new LocalHypervisor(host, directories);
+    return new LocalHost(host, state.info.hostname, place, pauses, hypervisor);
+  }
   await host[Symbol.asyncDispose]();
   if (state.kind === "disconnected") throw state.cause;
   throw new CasemateError("cancelled", `Cannot attach to ${uri}: it was cancelled.`);
@@ -45,6 +54,7 @@ class LocalHost implements HostAgent {
   readonly id: string;
   readonly name: string;
   readonly uri: string;
+  readonly hypervisor: Hypervisor;
   readonly #host: LibvirtHost;
   readonly #pauses: string | undefined;
   readonly #inspector = new Inspector();
@@ -53,8 +63,15 @@ class LocalHost implements HostAgent {
   /** The run of each VM whose memory the inspector holds, by UUID. */
   readonly #held = new Map<string, string>();
 
-  constructor(host: LibvirtHost, name: string, place: string, pauses: string | undefined) {
+  constructor(
+    host: LibvirtHost,
+    name: string,
+    place: string,
+    pauses: string | undefined,
+    hypervisor: Hypervisor,
+  ) {
     this.#host = host;
+    this.hypervisor = hypervisor;
     this.#pauses = pauses;
     this.name = name;
     this.uri = host.uri;
@@ -142,18 +159,18 @@ class LocalHost implements HostAgent {
 
   #guestOf({ uuid, id, name }: Domain): InspectedGuest {
     const pid = findQemuProcess(uuid);
+    const source: GuestMemorySource = {
+      pid,
+      description: name,
+      monitor: {
+        hmp: (line) => this.#host.withConnection((connection) => connection.hmp(uuid, line)),
+        qmp: (command) => this.#host.withConnection((connection) => connection.qmp(uuid, command)),
+      },
+    };
     return {
       key: `${uuid}/${id}/${pid}`,
-      open: () =>
-        openGuestMemory({
-          pid,
-          description: name,
-          monitor: {
-            hmp: (line) => this.#host.withConnection((connection) => connection.hmp(uuid, line)),
-            qmp: (command) =>
-              this.#host.withConnection((connection) => connection.qmp(uuid, command)),
-          },
-        }),
+      open: () => openGuestMemory(source),
+      openDisks: () => openVmDisks(source),
     };
   }
 

@@ -1,5 +1,5 @@
 import type { PauseEnd } from "@casemate/host";
-import type { AnyView, Consistency } from "@casemate/inspect";
+import type { AnyView, Consistency, Damage } from "@casemate/inspect";
 
 /** A value in an item, as JSON carries it: 64-bit numbers that may not fit a double are text. */
 export type ViewValue =
@@ -23,6 +23,8 @@ export interface ViewTable {
   readonly elapsedMs: number;
   /** How far the rows can be trusted to be of one moment. */
   readonly consistency: Consistency;
+  /** What is missing among the rows because the guest's memory contradicts itself there. */
+  readonly damaged: readonly Damage[];
   /** How the VM stood still for it, where that was asked for. */
   readonly paused?: PauseEnd;
   readonly items: readonly ViewItem[];

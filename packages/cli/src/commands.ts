@@ -32,6 +32,56 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./commands/inspect.ts")).configureInspect,
   },
   {
+    name: "login",
+    summary: "begin a session with a control plane",
+    load: async () => (await import("./commands/login.ts")).configureLogin,
+  },
+  {
+    name: "logout",
+    summary: "end it",
+    load: async () => (await import("./commands/logout.ts")).configureLogout,
+  },
+  {
+    name: "account",
+    summary: "who may use Casemate, and as what",
+    load: async () => (await import("./commands/account.ts")).configureAccount,
+  },
+  {
+    name: "token",
+    summary: "tokens for programs that work for you",
+    load: async () => (await import("./commands/token.ts")).configureToken,
+  },
+  {
+    name: "requests",
+    summary: "what was asked for: show, approve, reject, cancel",
+    load: async () => (await import("./commands/requests.ts")).configureRequests,
+  },
+  {
+    name: "break-glass",
+    summary: "the sealed way past approvals, and its uses",
+    load: async () => (await import("./commands/break-glass.ts")).configureBreakGlass,
+  },
+  {
+    name: "policy",
+    summary: "check, test and explain the policies that decide who may do what",
+    load: async () => (await import("./commands/policy.ts")).configurePolicy,
+  },
+  {
+    name: "ledger",
+    summary: "the record that nobody can quietly rewrite",
+    load: async () => (await import("./commands/ledger.ts")).configureLedger,
+  },
+  {
+    name: "witness",
+    summary: "remember another host's ledger, and sign only what continues it",
+    load: async () => (await import("./commands/witness.ts")).configureWitness,
+  },
+  {
+    name: "hook",
+    summary: "have libvirt itself ask the policy before a VM runs",
+    load: async () => (await import("./commands/hook.ts")).configureHook,
+  },
+  {
     name: "completion",
     summary: "the completion script for a shell",
     load: async () => (await import("./commands/completion.ts")).configureCompletion,

@@ -8,6 +8,10 @@ export interface Environment {
   readonly dataDirectory: string;
   /** Where Casemate keeps what it can make again. */
   readonly cacheDirectory: string;
+  /** The session this user logged in to. */
+  readonly sessionFile: string;
+  /** The key this user approves with. */
+  readonly approvalKeyFile: string;
   /** Whether errors show what caused them. */
   readonly debug: boolean;
   /** Whether colour is unwanted (no-color.org). */
@@ -30,14 +34,17 @@ export function parseEnvironment(variables: NodeJS.ProcessEnv, uid: number): Env
     }
   }
   // The XDG Base Directory Specification: a relative path is to be ignored.
-  const home = (variable: string, inHome: string, ofRoot: string) => {
-    if (uid === 0) return join(ofRoot, "casemate");
+  const ofUser = (variable: string, inHome: string) => {
     const named = variables[variable];
     return join(named?.startsWith("/") ? named : join(homedir(), inHome), "casemate");
   };
+  const home = (variable: string, inHome: string, ofRoot: string) =>
+    uid === 0 ? join(ofRoot, "casemate") : ofUser(variable, inHome);
   return Object.freeze({
     dataDirectory: variables["CASEMATE_DATA"] || home("XDG_DATA_HOME", ".local/share", "/var/lib"),
     cacheDirectory: home("XDG_CACHE_HOME", ".cache", "/var/cache"),
+    sessionFile: join(ofUser("XDG_CONFIG_HOME", ".config"), "session.json"),
+    approvalKeyFile: join(ofUser("XDG_CONFIG_HOME", ".config"), "approval-key.pem"),
     debug: isSet(variables["CASEMATE_DEBUG"]),
     noColour: isSet(variables["NO_COLOR"]),
     terminal: variables["TERM"] ?? "dumb",

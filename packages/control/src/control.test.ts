@@ -6,7 +6,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { routes } from "./api/routes.ts";
+import { routes, socketRoutes } from "./api/routes.ts";
 import type { ClientFile } from "./client-file.ts";
 import { startControl } from "./control.ts";
 
@@ -46,12 +46,16 @@ async function get(
   return { status: response.statusCode, headers: response.headers, body };
 }
 
-test("startControl: every route but the two public ones refuses a caller without a token", async (t) => {
+test("startControl: every route but the public ones refuses a caller without a token", async (t) => {
   const dataDirectory = await scratch(t);
   await using control = await startControl({ dataDirectory, listen: anyPort, verbose: false });
   const { certificate } = await readClientFile(dataDirectory);
   const publicOnes: string[] = [];
-  for (const { path, method } of [...routes, { path: "/openapi.json", method: "GET" }]) {
+  const plain = [...socketRoutes, { path: "/openapi.json" as const }].map(({ path }) => ({
+    path,
+    method: "GET",
+  }));
+  for (const { path, method } of [...routes, ...plain]) {
     const filled = path.replaceAll(/:[a-z]+/g, "x");
     const { status, body } = await get(`${control.url}${filled}`, certificate, undefined, method);
     if (status === 401) assert.equal(JSON.parse(body).code, "auth/required");
@@ -59,7 +63,11 @@ test("startControl: every route but the two public ones refuses a caller without
     const wrong = await get(`${control.url}${filled}`, certificate, "cm_wrong", method);
     assert.equal(wrong.status === 401, status === 401, path);
   }
-  assert.deepEqual(publicOnes.sort(), ["/healthz", "/openapi.json"]);
+  const loggingIn = ["", "/oidc", "/oidc/begin", "/passkey", "/passkey/options"];
+  assert.deepEqual(publicOnes.sort(), [
+    ...loggingIn.map((rest) => `/api/v1/login${rest}`),
+    ...["/healthz", "/openapi.json"],
+  ]);
 });
 
 test("startControl: the OpenAPI document names every route and who may call it", async (t) => {
@@ -71,11 +79,11 @@ test("startControl: the OpenAPI document names every route and who may call it",
   assert.equal(openapi, "3.1.0");
   assert.equal(headers["x-content-type-options"], "nosniff");
   const described = (path: string) => path.replaceAll(/:([a-z]+)/g, "{$1}");
-  const expected = new Set(routes.map(({ path }) => described(path)));
+  const expected = new Set([...routes, ...socketRoutes].map(({ path }) => described(path)));
   assert.deepEqual(Object.keys(paths).sort(), [...expected].sort());
-  for (const { path, method, permission } of routes) {
+  for (const { path, method, access } of routes) {
     const { security } = paths[described(path)][method.toLowerCase()];
-    assert.deepEqual(security, permission === "public" ? [] : [{ token: [] }], path);
+    assert.deepEqual(security, access === "public" ? [] : [{ token: [] }], path);
   }
 });
 

@@ -1,29 +1,32 @@
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { HostAgent, HostEvent } from "@casemate/agent";
 import { apiVersion, CasemateError } from "@casemate/core";
 import type { FastifyInstance } from "fastify";
-import { tokensIn } from "./accounts/tokens.ts";
 import type { Event } from "./api/contract/event.ts";
 import { createServer } from "./api/server.ts";
+import { assemble } from "./assemble.ts";
 import { writeClientFile } from "./client-file.ts";
 import type { ListenAddress } from "./listen-address.ts";
 import { openLog } from "./log-file.ts";
-import { metrics } from "./metrics.ts";
 import type { Services } from "./services.ts";
+import type { AtFaultPoint } from "./spine/fault-points.ts";
 import { openDataDirectory } from "./store/data-directory.ts";
-import { openStore } from "./store/store.ts";
 import { openCertificate } from "./tls/certificate.ts";
-import { eventHub } from "./watch/event-hub.ts";
-import { inspectionLogIn } from "./watch/inspection-log.ts";
-import { inventoryIn } from "./watch/inventory.ts";
 import { keepInventory } from "./watch/keep-inventory.ts";
+import { keepWorld } from "./watch/keep-world.ts";
 
 export interface ControlConfig {
   /** Where everything is kept; made if it is not there. */
   readonly dataDirectory: string;
+  /** Where the policies are; those that come with Casemate where it is left out. */
+  readonly policyDirectory?: string | undefined;
   readonly listen: ListenAddress;
   /** Whether the log goes to stderr too, not only to `casemate.log` in the data directory. */
   readonly verbose: boolean;
+  /** Hears of what somebody must see now. */
+  readonly onAlarm?: (sentence: string) => void;
+  readonly atFaultPoint?: AtFaultPoint;
 }
 
 /** A control plane that listens. Disposing it answers what is open, lets go of the port and closes the store. */
@@ -38,37 +41,53 @@ export interface Control extends AsyncDisposable {
   attach(agent: HostAgent): Promise<void>;
 }
 
+const shippedPolicies = fileURLToPath(new URL("../../../policy", import.meta.url));
+
+/** Requests that nobody approved for so long expire; in milliseconds. */
+const approvalPatience = 24 * 60 * 60_000;
+
 /**
  * Takes the data directory, opens the store and listens.
  *
- * Throws `data/*`, `disk/full`, `listen/*`; then nothing is left behind but the data directory.
+ * Throws `data/*`, `disk/full`, `ledger/*`, `policy/*`, `listen/*`; then nothing is left behind but the data
+ * directory.
  */
 export async function startControl(config: ControlConfig): Promise<Control> {
   await using stack = new AsyncDisposableStack();
   const directory = stack.use(await openDataDirectory(config.dataDirectory));
-  const store = stack.use(await openStore(directory.path));
   const certificate = await openCertificate(directory.path);
-  const tokens = tokensIn(store.db);
-  const hosts = new Map<string, HostAgent>();
-  const services: Services = {
-    store,
-    tokens,
-    hosts,
-    events: eventHub(),
-    inventory: inventoryIn(store.db),
-    inspections: inspectionLogIn(store.db),
-    metrics: metrics(),
-  };
-  const stopping = new AbortController();
   const log = openLog(join(directory.path, "casemate.log"), config.verbose);
   stack.defer(() => void log.end());
+  const hosts = new Map<string, HostAgent>();
+  const failures = { report: (_thrown: unknown) => {} };
+  const services = await assemble(
+    {
+      directory: directory.path,
+      policyDirectory: config.policyDirectory ?? shippedPolicies,
+      hosts,
+      url: () => url,
+      onFailure: (thrown) => failures.report(thrown),
+      onAlarm: config.onAlarm ?? (() => {}),
+      atFaultPoint: config.atFaultPoint,
+    },
+    stack,
+  );
+  const stopping = new AbortController();
   const app = await createServer(services, certificate, log, stopping.signal);
+  failures.report = (thrown) => app.log.error({ err: thrown }, "something went wrong on its own");
   stack.defer(() => app.close());
   stack.defer(() => stopping.abort());
   const url = await listen(app, config.listen);
 
-  const localToken = await tokens.issue("local client", "admin");
-  stack.defer(() => tokens.revoke("local client"));
+  const { people, tokens, spine } = services;
+  const expiring = setInterval(() => {
+    spine.expire(new Date(Date.now() - approvalPatience)).catch(failures.report);
+    people.retire().catch(failures.report);
+  }, 60_000);
+  stack.defer(() => clearInterval(expiring));
+
+  const localToken = await tokens.issueLocal();
+  stack.defer(() => tokens.revokeLocal());
   stack.use(
     await writeClientFile(directory.path, {
       url,
@@ -76,24 +95,20 @@ export async function startControl(config: ControlConfig): Promise<Control> {
       certificate: certificate.certificate,
     }),
   );
-
   const attached = stack.use(new AsyncDisposableStack());
+
   const owned = stack.move();
   return {
     url,
     fingerprint: certificate.fingerprint,
-    async takeBootstrapToken() {
-      return (await tokens.has("bootstrap")) ? undefined : await tokens.issue("bootstrap", "admin");
-    },
+    takeBootstrapToken: () => tokens.takeBootstrap(),
     async attach(agent) {
       attached.use(agent.subscribe((event) => publish(services, agent, event)));
-      attached.use(
-        await keepInventory(agent, services, (thrown) =>
-          app.log.error({ err: thrown }, "the inventory could not be noted"),
-        ),
-      );
+      attached.use(await keepInventory(agent, services, failures.report));
       hosts.set(agent.id, agent);
       attached.defer(() => void hosts.delete(agent.id));
+      await spine.runner.settle(agent);
+      attached.use(keepWorld(agent, { ...services, runner: spine.runner }, failures.report));
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };

@@ -1,10 +1,14 @@
-export type { Permission, Scope } from "./accounts/permission.ts";
+export type { Account, AccountList, Principal } from "./api/contract/account.ts";
+export type { ApiTokenList, NewApiToken } from "./api/contract/api-token.ts";
 export type { ErrorDocument } from "./api/contract/error-document.ts";
 export type { Event } from "./api/contract/event.ts";
 export type { Health } from "./api/contract/health.ts";
 export type { HostList } from "./api/contract/host-list.ts";
+export type { NewSession, OidcCeremony, SessionList, TotpOffer } from "./api/contract/session.ts";
 export type { View } from "./api/contract/view.ts";
 export type { Vm, VmList } from "./api/contract/vm.ts";
 export type { ClientFile } from "./client-file.ts";
 export { type Control, type ControlConfig, startControl } from "./control.ts";
+export { type Rebuilt, rebuildProjections } from "./facts/rebuild-projections.ts";
 export { type ListenAddress, parseListenAddress } from "./listen-address.ts";
+export type { Operation } from "./spine/operation.ts";

@@ -1,18 +1,34 @@
 import type { HostAgent } from "@casemate/agent";
+import type { Ledger } from "@casemate/ledger";
+import type { AccountService } from "./accounts/account-service.ts";
 import type { Tokens } from "./accounts/tokens.ts";
+import type { FactLog } from "./facts/fact-log.ts";
 import type { Metrics } from "./metrics.ts";
+import type { Policy } from "./policy.ts";
+import type { ApprovalKeys } from "./spine/approval-keys.ts";
+import type { BreakGlass } from "./spine/break-glass.ts";
+import type { Gate } from "./spine/gate.ts";
+import type { Requests } from "./spine/requests.ts";
+import type { Spine } from "./spine/spine.ts";
 import type { Store } from "./store/store.ts";
 import type { EventHub } from "./watch/event-hub.ts";
-import type { InspectionLog } from "./watch/inspection-log.ts";
 import type { Inventory } from "./watch/inventory.ts";
 
 /** Everything a route may use. */
 export interface Services {
   readonly store: Store;
+  readonly ledger: Ledger;
+  readonly facts: FactLog;
+  readonly people: AccountService;
   readonly tokens: Tokens;
+  readonly policy: Policy;
+  readonly gate: Gate;
+  readonly spine: Spine;
+  readonly requests: Requests;
+  readonly approvalKeys: ApprovalKeys;
+  readonly breakGlass: BreakGlass;
   readonly events: EventHub;
   readonly inventory: Inventory;
-  readonly inspections: InspectionLog;
   readonly metrics: Metrics;
   /** The hosts attached now, by id. */
   readonly hosts: ReadonlyMap<string, HostAgent>;

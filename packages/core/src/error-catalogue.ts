@@ -29,7 +29,7 @@ export const errorCatalogue = {
     exit: ExitCode.failed,
   },
   "auth/required": {
-    next: "Send the token that `casemate up` printed as `Authorization: Bearer TOKEN`.",
+    next: "Log in with `casemate login`, or send a token as `Authorization: Bearer TOKEN`.",
     status: 401,
     exit: ExitCode.denied,
   },
@@ -37,6 +37,86 @@ export const errorCatalogue = {
     next: "Ask somebody who may do this, or use a token with the needed scope.",
     status: 403,
     exit: ExitCode.denied,
+  },
+  "auth/failed": {
+    next: "Check the name, the password and the code; three failures lock the account for 15 minutes.",
+    status: 401,
+    exit: ExitCode.denied,
+  },
+  "auth/code-needed": {
+    next: "Send the code that the authenticator app shows now, too.",
+    status: 401,
+    exit: ExitCode.denied,
+  },
+  "auth/locked": {
+    next: "Wait until then, or ask an owner to run `casemate account unlock NAME`.",
+    status: 423,
+    exit: ExitCode.denied,
+  },
+  "auth/too-many": {
+    next: "Wait a moment, then try again.",
+    status: 429,
+    exit: ExitCode.denied,
+  },
+  "auth/ceremony": {
+    next: "Begin again, and end it within a few minutes.",
+    status: 409,
+    exit: ExitCode.failed,
+  },
+  "auth/no-provider": {
+    next: "Log in with name and password, or write `oidc.json` into the data directory and start Casemate again.",
+    status: 404,
+    exit: ExitCode.failed,
+  },
+  "auth/provider-failed": {
+    next: "Check `oidc.json` in the data directory and the provider's own log.",
+    status: 502,
+    exit: ExitCode.failed,
+  },
+  "auth/untrusted-server": {
+    next: "Find out whose certificate it is; if it is Casemate's new one, log in with --fingerprint.",
+    status: 502,
+    exit: ExitCode.denied,
+  },
+  "account/unknown": {
+    next: "Run `casemate account list` to see the accounts that are there.",
+    status: 404,
+    exit: ExitCode.failed,
+  },
+  "account/exists": {
+    next: "Choose another one; `casemate account list` shows those that are taken.",
+    status: 409,
+    exit: ExitCode.failed,
+  },
+  "account/disabled": {
+    next: "Ask an owner to run `casemate account enable NAME`.",
+    status: 403,
+    exit: ExitCode.denied,
+  },
+  "account/weak-password": {
+    next: "Choose a longer one: four or five random words are easy to remember.",
+    status: 400,
+    exit: ExitCode.failed,
+  },
+  "session/unknown": {
+    next: "Run `casemate account sessions` to see those that are open.",
+    status: 404,
+    exit: ExitCode.failed,
+  },
+  "token/unknown": {
+    next: "Run `casemate token list` to see those that are there.",
+    status: 404,
+    exit: ExitCode.failed,
+  },
+  "passkey/unknown": {
+    next: "Run `casemate account show` to see those that are there.",
+    status: 404,
+    exit: ExitCode.failed,
+  },
+  "config/invalid": {
+    next: "Correct the file and start Casemate again.",
+    status: 400,
+    exit: ExitCode.failed,
   },
   "api/not-found": {
     next: "See /openapi.json for what the API offers.",
@@ -76,6 +156,116 @@ export const errorCatalogue = {
   "disk/full": {
     next: "Free space on that file system and run the command again.",
     status: 507,
+    exit: ExitCode.failed,
+  },
+  "disk/unreadable": {
+    next: "Give the path of a readable disk image, and see the system's own words above.",
+    status: 400,
+    exit: ExitCode.failed,
+  },
+  "disk/truncated": {
+    next: "Copy the image again, and check that the disk it is written to has room.",
+    status: 422,
+    exit: ExitCode.inconclusive,
+  },
+  "disk/unknown-format": {
+    next: "Say which format it is; without a file system that is known its bytes can be read, not its files.",
+    status: 422,
+    exit: ExitCode.inconclusive,
+  },
+  "disk/incomplete": {
+    next: "Give the images that it refers to as well; what they hold is not read by a name in it.",
+    status: 422,
+    exit: ExitCode.inconclusive,
+  },
+  "disk/damaged": {
+    next: "Check the image with `qemu-img check` and its file system with `fsck -n`; what else it holds can be read.",
+    status: 422,
+    exit: ExitCode.inconclusive,
+  },
+  "disk/unsupported": {
+    next: "Report what the message names; what does not need it can be read.",
+    status: 422,
+    exit: ExitCode.inconclusive,
+  },
+  "disk/encrypted": {
+    next: "Give its key, or look into the guest's memory, where what is in use stands in clear.",
+    status: 422,
+    exit: ExitCode.inconclusive,
+  },
+  "disk/not-found": {
+    next: "List the directory above it to see what is there.",
+    status: 404,
+    exit: ExitCode.failed,
+  },
+  "json/unsupported": {
+    next: "Send only what JSON holds: no dates, functions or undefined members.",
+    status: 400,
+    exit: ExitCode.failed,
+  },
+  "policy/not-found": {
+    next: "Name a directory that holds a schema (*.cedarschema) and policies (*.cedar).",
+    status: 404,
+    exit: ExitCode.failed,
+  },
+  "policy/invalid": {
+    next: "Correct the file at the named line and run `casemate policy check DIR`; the policies that run stay.",
+    status: 422,
+    exit: ExitCode.failed,
+  },
+  "policy/invalid-request": {
+    next: "See the README of the policy directory for what a request holds.",
+    status: 400,
+    exit: ExitCode.usage,
+  },
+  "policy/conflict": {
+    next: "Give the roles to two persons.",
+    status: 409,
+    exit: ExitCode.failed,
+  },
+  "ledger/invalid-fact": {
+    next: "See the README of @casemate/ledger for what a fact may hold.",
+    status: 400,
+    exit: ExitCode.failed,
+  },
+  "ledger/not-found": {
+    next: "Run `casemate ledger checkpoint` to see how many facts there are.",
+    status: 404,
+    exit: ExitCode.failed,
+  },
+  "ledger/damaged": {
+    next: "Run `casemate ledger fsck` to see every damaged place, and restore those files from a copy.",
+    status: 500,
+    exit: ExitCode.suspicious,
+  },
+  "ledger/key-unusable": {
+    next: "Restore the ledger's signing key from its backup, mode 600, owned by Casemate's user.",
+    status: 500,
+    exit: ExitCode.failed,
+  },
+  "ledger/malformed": {
+    next: "Give it as Casemate or another C2SP tool wrote it.",
+    status: 400,
+    exit: ExitCode.failed,
+  },
+  "ledger/unproven": {
+    next: "Treat what it claims as untrue until somebody explains the difference.",
+    status: 422,
+    exit: ExitCode.suspicious,
+  },
+  "ledger/inconsistent": {
+    next: "The ledger was set back or rewritten: keep both versions and find out by whom.",
+    status: 409,
+    exit: ExitCode.suspicious,
+  },
+  "ledger/witness-failed": {
+    next: "See that the witness runs and trusts this ledger's key (`casemate witness --trust`).",
+    status: 502,
+    exit: ExitCode.failed,
+  },
+  "ledger/anchor-failed": {
+    next: "See what the anchor answered above, and anchor again.",
+    status: 502,
     exit: ExitCode.failed,
   },
   "system/missing": {
@@ -118,6 +308,16 @@ export const errorCatalogue = {
     status: 409,
     exit: ExitCode.inconclusive,
   },
+  "vm/running": {
+    next: "Stop the VM first with `casemate vm stop`.",
+    status: 409,
+    exit: ExitCode.failed,
+  },
+  "vm/exists": {
+    next: "Choose another name; `casemate vm list` shows those in use.",
+    status: 409,
+    exit: ExitCode.failed,
+  },
   "vm/gone": {
     next: "The VM stopped while it was read; look again when it runs.",
     status: 409,
@@ -127,6 +327,166 @@ export const errorCatalogue = {
     next: "Casemate goes on trying; once libvirt answers again, `casemate vm list` shows the state.",
     status: 502,
     exit: ExitCode.failed,
+  },
+  "definition/malformed": {
+    next: "Correct the definition: libvirt's schema refused it.",
+    status: 400,
+    exit: ExitCode.failed,
+  },
+  "device/unknown": {
+    next: "See with `casemate vm show` which devices the VM has.",
+    status: 404,
+    exit: ExitCode.failed,
+  },
+  "device/exists": {
+    next: "Choose a target or an address that the VM does not use yet.",
+    status: 409,
+    exit: ExitCode.failed,
+  },
+  "console/in-use": {
+    next: "Wait until its user lets go, or take it with --force.",
+    status: 409,
+    exit: ExitCode.failed,
+  },
+  "console/overrun": {
+    next: "Open the console again, and read it as fast as the guest writes.",
+    status: 409,
+    exit: ExitCode.failed,
+  },
+  "snapshot/unknown": {
+    next: "See with `casemate vm show` which snapshots the VM has.",
+    status: 404,
+    exit: ExitCode.failed,
+  },
+  "snapshot/exists": {
+    next: "Choose another name for the snapshot.",
+    status: 409,
+    exit: ExitCode.failed,
+  },
+  "snapshot/unsupported": {
+    next: "Use a snapshot of another kind, or a newer libvirt: `casemate doctor` says what this one can do.",
+    status: 501,
+    exit: ExitCode.failed,
+  },
+  "storage/unknown": {
+    next: "See with `virsh pool-list --all` and `virsh vol-list` what the host has.",
+    status: 404,
+    exit: ExitCode.failed,
+  },
+  "storage/exists": {
+    next: "Choose another name, or remove what is there first.",
+    status: 409,
+    exit: ExitCode.failed,
+  },
+  "storage/in-use": {
+    next: "Stop the VM that uses it first.",
+    status: 409,
+    exit: ExitCode.failed,
+  },
+  "storage/outside": {
+    next: "Use a path inside a storage pool, or name its directory in the host's configuration.",
+    status: 403,
+    exit: ExitCode.denied,
+  },
+  "image/unreadable": {
+    next: "Check that the file is a whole disk image of the format that was said.",
+    status: 400,
+    exit: ExitCode.failed,
+  },
+  "image/refused": {
+    next: "Treat the image as hostile: its header points at other files or is not as it must be.",
+    status: 422,
+    exit: ExitCode.failed,
+  },
+  "package/malformed": {
+    next: "Give an OVF package (.ova, or .ovf with its files) as DSP0243 describes it.",
+    status: 400,
+    exit: ExitCode.failed,
+  },
+  "package/mismatch": {
+    next: "Get the package anew: what arrived is not what its manifest describes.",
+    status: 422,
+    exit: ExitCode.failed,
+  },
+  "hook/foreign": {
+    next: "Move the other hook away first; Casemate does not overwrite it.",
+    status: 409,
+    exit: ExitCode.failed,
+  },
+  "operation/refused": {
+    next: "Change what stands in its way, then ask again.",
+    status: 409,
+    exit: ExitCode.failed,
+  },
+  "operation/unknown": {
+    next: "See /openapi.json for the operations there are.",
+    status: 404,
+    exit: ExitCode.usage,
+  },
+  "operation/failed": {
+    next: "See with `casemate requests show` what became of it.",
+    status: 502,
+    exit: ExitCode.failed,
+  },
+  "request/unknown": {
+    next: "Run `casemate requests list` to see the requests there are.",
+    status: 404,
+    exit: ExitCode.failed,
+  },
+  "request/not-open": {
+    next: "See with `casemate requests show` how it ended, and make a new request if it is still wanted.",
+    status: 409,
+    exit: ExitCode.failed,
+  },
+  "request/changed": {
+    next: "Look at the new plan with `casemate requests show` before approving it.",
+    status: 409,
+    exit: ExitCode.failed,
+  },
+  "request/own": {
+    next: "Ask another person who may approve it.",
+    status: 403,
+    exit: ExitCode.denied,
+  },
+  "request/id-used": {
+    next: "Choose a new UUID for each request.",
+    status: 409,
+    exit: ExitCode.usage,
+  },
+  "request/signature": {
+    next: "Sign with the key that the account approves with, or have it revoked and add another.",
+    status: 403,
+    exit: ExitCode.denied,
+  },
+  "request/key-there": {
+    next: "Have the account's approval key revoked before adding another.",
+    status: 409,
+    exit: ExitCode.failed,
+  },
+  "breakglass/wrong-code": {
+    next: "Use the code that was sealed last; each is good for one request.",
+    status: 403,
+    exit: ExitCode.denied,
+  },
+  "breakglass/locked": {
+    next: "Wait a quarter of an hour, and find the sealed code.",
+    status: 429,
+    exit: ExitCode.denied,
+  },
+  "breakglass/unreviewed": {
+    next: "Ask somebody who may review it to do so with `casemate breakglass review`.",
+    status: 409,
+    exit: ExitCode.denied,
+  },
+  "breakglass/unknown": {
+    next: "Run `casemate breakglass list` to see the uses there are.",
+    status: 404,
+    exit: ExitCode.failed,
+  },
+  "request/awaiting-approval": {
+    next: "Ask somebody who may approve it; they see it with `casemate requests list`.",
+    status: 409,
+    exit: ExitCode.denied,
   },
   "memory/not-permitted": {
     next: "Run as root: reading a guest's memory needs the rights of its QEMU process.",

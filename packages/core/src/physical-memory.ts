@@ -32,6 +32,13 @@ export interface PhysicalMemory extends AsyncDisposable {
    * Throws `vm/gone` when the guest went away, `dump/truncated` when the file ends early.
    */
   window(index: number): DataView | undefined;
+  /**
+   * Runs of RAM that may hold something else than zeros, lowest first, found out as they are asked for.
+   *
+   * Who reads all of RAM keeps to them: a hole of a running guest's memory that is read becomes a page
+   * which the host must find room for. HOSTILE: a guest that gives back pages makes any number of runs.
+   */
+  populated(): Iterable<MemoryRange>;
   /** Forgets copies, so that later reads see the guest as it is then. Windows returned before stay readable. */
   refresh(): void;
 }

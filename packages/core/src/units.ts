@@ -42,6 +42,14 @@ export function formatBytes(value: number): string {
   return `${scaled.toFixed(digits)} ${units[unit]}`;
 }
 
+/** The bytes that `512M`, `2GiB` or a plain number say, in powers of 1024; undefined for anything else. */
+export function parseBytes(text: string): number | undefined {
+  const found = /^(\d{1,12})([KMGT]?)(?:i?B)?$/i.exec(text);
+  const [, digits = "", unit = ""] = found ?? [];
+  if (digits === "") return undefined;
+  return Number(digits) * 1024 ** " KMGT".indexOf(unit.toUpperCase() || " ");
+}
+
 /** A guest address for people and for JSON: `0xffffffff81000000`. */
 export function formatAddress(address: Gva | Gpa): string {
   return `0x${address.toString(16).padStart(typeof address === "bigint" ? 16 : 1, "0")}`;

@@ -1,3 +1,6 @@
+export type { DiskDescription, LayerDescription } from "./disk/disk-description.ts";
+export { diskFrom } from "./disk/disk-from.ts";
+export { type OpenDisks, openVmDisks } from "./disk/open-vm-disks.ts";
 export { capabilities } from "./doctor/capabilities.ts";
 export type {
   Capability,
@@ -5,10 +8,49 @@ export type {
   DoctorContext,
 } from "./doctor/capability.ts";
 export { type CheckedCapability, checkCapabilities } from "./doctor/check-capabilities.ts";
+export { type CloneIdentity, cloneDefinition } from "./domain-xml/clone-definition.ts";
+export { describeDomain } from "./domain-xml/describe-domain.ts";
+export { describeSnapshot, snapshotDefinition } from "./domain-xml/describe-snapshot.ts";
+export type { DeviceDefinition } from "./domain-xml/device-definition.ts";
+export type {
+  DefinitionDescription,
+  DiskLayer,
+  DiskSource,
+  DomainConsole,
+  DomainDisk,
+  DomainFirmware,
+  DomainGraphics,
+  DomainNic,
+  DomainTpm,
+} from "./domain-xml/domain-description.ts";
+export {
+  findDiskElement,
+  findInterfaceElement,
+  type InterfaceChange,
+  withInterface,
+  withMedium,
+} from "./domain-xml/edit-device.ts";
+export { formatBackup } from "./domain-xml/format-backup.ts";
+export { formatDevice } from "./domain-xml/format-device.ts";
+export { formatLabels } from "./domain-xml/format-labels.ts";
+export { formatSnapshot } from "./domain-xml/format-snapshot.ts";
+export { labelsElement } from "./domain-xml/labels-element.ts";
+export type {
+  SnapshotDescription,
+  SnapshotDisk,
+  SnapshotMemory,
+} from "./domain-xml/snapshot-description.ts";
+export {
+  type HookStatus,
+  installHook,
+  readHookStatus,
+  removeHook,
+} from "./hook/libvirt-hook.ts";
 export { type Accelerator, probeAccelerator } from "./kvm/probe-accelerator.ts";
 export type { ConnectionInfo, KeepAlive } from "./libvirt/calls/connection-calls.ts";
 export type { Domain, DomainState } from "./libvirt/domain.ts";
 export type { DomainEvent, LifecycleDetail, LifecycleEvent } from "./libvirt/domain-event.ts";
+export type { CompletedJob, DomainJob } from "./libvirt/domain-job.ts";
 export type { DomainSnapshot } from "./libvirt/domain-snapshot.ts";
 export type { EventStream } from "./libvirt/event-stream.ts";
 export type { LibvirtFlags } from "./libvirt/flags.ts";
@@ -23,6 +65,7 @@ export type { Network } from "./libvirt/network.ts";
 export type { OpenOptions } from "./libvirt/open-connection.ts";
 export type { QmpCommand } from "./libvirt/qmp.ts";
 export type { StoragePool, StoragePoolState } from "./libvirt/storage-pool.ts";
+export type { StorageVolume } from "./libvirt/storage-volume.ts";
 export { findQemuProcess } from "./memory/find-qemu-process.ts";
 export type { GuestMemoryDescription } from "./memory/guest-memory-description.ts";
 export { MappedMemory } from "./memory/mapped-memory.ts";
@@ -40,3 +83,24 @@ export type { Pause, PauseEnd, PauseOutcome } from "./pause/pause.ts";
 export { pauseLimit } from "./pause/pause-limit.ts";
 export { type PauseOptions, pauseVm } from "./pause/pause-vm.ts";
 export { type AbandonedPause, resumeAbandonedPauses } from "./pause/resume-abandoned-pauses.ts";
+export { copyBytes, sha256File } from "./storage/copy-bytes.ts";
+export { describeImage } from "./storage/describe-image.ts";
+export { describePool, type StoragePoolDescription } from "./storage/describe-pool.ts";
+export { extractImage } from "./storage/extract-image.ts";
+export { formatVolume, volumeFormat } from "./storage/format-volume.ts";
+export type { ImageDescription, ImageLayer } from "./storage/image-description.ts";
+export { partialPath } from "./storage/make-file.ts";
+export {
+  copyImage,
+  createImage,
+  createOverlay,
+  type ImageFormat,
+  resizeImage,
+} from "./storage/make-image.ts";
+export { partProgress } from "./storage/part-progress.ts";
+export type { OnProgress, Progress } from "./storage/progress.ts";
+export { type OvfPackage, readPackage } from "./storage/read-package.ts";
+export { storageError } from "./storage/storage-error.ts";
+export { StorageGuard } from "./storage/storage-guard.ts";
+export { verifyPackage, verifyPackedFile } from "./storage/verify-package.ts";
+export { writeOva } from "./storage/write-ova.ts";

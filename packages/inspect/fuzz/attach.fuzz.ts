@@ -4,11 +4,13 @@
  *
  *     node packages/inspect/fuzz/attach.fuzz.ts --dump FILE [--seed N] [--count N]
  */
+import { gpa } from "@casemate/core";
 import { type BtfLocation, walkBtf } from "../src/btf/walk-btf.ts";
 import { attach, Budget, DATA_CLASSES, ProfileCache, views } from "../src/index.ts";
+import type { KernelFacts } from "../src/kernel/kernel-facts.ts";
 import { PhysicalReader } from "../src/memory/physical-reader.ts";
 import { findKallsyms } from "../src/symbols/find-kallsyms.ts";
-import { argumentOf } from "./argument-of.ts";
+import { lookAt } from "./look-at.ts";
 import { mutate, type Target } from "./mutate.ts";
 import { BtfMutator } from "./mutate-btf.ts";
 import { MutatedMemory } from "./mutated-memory.ts";
@@ -17,10 +19,11 @@ import { Prng } from "./prng.ts";
 import { ReadRecorder } from "./read-recorder.ts";
 import { runFuzz } from "./run-fuzz.ts";
 import { verifyOutcome } from "./verify-outcome.ts";
-import { verifyRows } from "./verify-rows.ts";
 
 const ATTACH = { milliseconds: 5_000 };
-const LOOK = { milliseconds: 1_000 };
+const LOOK_MS = 1_000;
+/** Views of each kernel that is found. */
+const LOOKS = 3;
 const MAX_CHANGES = 8;
 
 type Mutation = (memory: MutatedMemory, prng: Prng) => void;
@@ -35,7 +38,7 @@ await runFuzz(async (dump) => {
   const target: Target = { reads: recorder.take(), facts };
 
   const physical = new PhysicalReader(memory);
-  const location = findLocation(physical);
+  const location = findLocation(physical, facts);
   const mutations: readonly (readonly [name: string, mutation: Mutation])[] = [
     ["btf", mutateBtf(physical, location)],
     ["btf", mutateBtf(physical, location)],
@@ -52,19 +55,20 @@ await runFuzz(async (dump) => {
     const fresh = name === "landmarks" ? profiles : new ProfileCache();
     const found = verifyOutcome(ATTACH.milliseconds, () => {
       const grant = attach(memory, { profiles: fresh, budget: ATTACH }).grant(...DATA_CLASSES);
-      for (let i = 0; i < 3; i += 1) {
-        const view = prng.pick(views);
-        const look = () => verifyRows(grant.read(view, LOOK, argumentOf(view)).items);
-        verifyOutcome(LOOK.milliseconds, look, "usage");
-      }
+      for (let i = 0; i < LOOKS; i += 1) lookAt(prng.pick(views), LOOK_MS, () => grant);
+      return "rows";
     });
     return `${name} ${found}`;
   };
 });
 
-function findLocation(physical: PhysicalReader): BtfLocation {
-  for (const location of walkBtf(physical, new Budget({ steps: 100_000_000 }))) return location;
-  throw new Error("Cannot fuzz: the dump has no BTF.");
+/** The BTF of the kernel that runs: RAM may hold other kernels' as well. */
+function findLocation(physical: PhysicalReader, facts: KernelFacts): BtfLocation {
+  const image = { start: facts.physicalBase, end: gpa(facts.physicalBase + facts.imageSize) };
+  for (const location of walkBtf(physical, new Budget({ steps: 100_000_000 }), [image])) {
+    return location;
+  }
+  throw new Error("Cannot fuzz: the kernel in the dump has no BTF.");
 }
 
 function mutateBtf(physical: PhysicalReader, { start, length }: BtfLocation): Mutation {

@@ -2,6 +2,8 @@ import { createHash } from "node:crypto";
 import { mkdir, rename, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { bootTestGuest, ensureImage, fetchKernel, labCacheDir } from "@casemate/lab";
+import { diskModules } from "../test/truth/disk-modules.ts";
+import { prepareTruths } from "../test/truth/prepare-truths.ts";
 import { allTruths } from "../test/truth/truths.ts";
 
 /** Where dumps are kept between runs. */
@@ -29,14 +31,14 @@ export async function ensureFuzzDump({ suite, cpu }: FuzzGuest): Promise<string>
     busybox: image.busybox,
   });
   const prepared = allTruths.map(({ prepare }) => prepare?.toString());
-  const made = [image.disk, kernel.release, cpu, MEMORY_MIB, prepared];
+  const made = [image.disk, kernel.release, cpu, MEMORY_MIB, diskModules, prepared];
   const key = createHash("sha256").update(JSON.stringify(made)).digest("hex").slice(0, 16);
   const dump = join(fuzzCacheDir, `${suite}-${key}.raw`);
   if ((await stat(dump).catch(() => undefined)) !== undefined) return dump;
   await mkdir(fuzzCacheDir, { recursive: true, mode: 0o700 });
   const options = { cacheDir, kernel, cpu, role: "build", memoryMiB: MEMORY_MIB } as const;
-  await using guest = await bootTestGuest(options);
-  for (const truth of allTruths) await truth.prepare?.((command) => guest.console.run(command));
+  await using guest = await bootTestGuest({ ...options, diskModules });
+  await prepareTruths((command) => guest.console.run(command), allTruths);
   await guest.dump(`${dump}.partial`);
   await rename(`${dump}.partial`, dump);
   return dump;

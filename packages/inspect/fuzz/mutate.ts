@@ -1,4 +1,5 @@
 import type { KernelFacts } from "../src/kernel/kernel-facts.ts";
+import { mutatePageTables } from "./mutate-page-tables.ts";
 import type { MutatedMemory } from "./mutated-memory.ts";
 import type { Prng } from "./prng.ts";
 import type { Field, Reads } from "./read-recorder.ts";
@@ -9,6 +10,8 @@ const FLOOD_STRIDE = 16;
 /** One mutant in so many is a flood; each costs most of a budget. */
 const FLOOD_ODDS = 100;
 const MAX_CHANGES = 8;
+/** How many reads a circle spans at most. */
+const CYCLE_REACH = 256;
 
 /** Numbers that have broken parsers before: signs, widths, doubles that are not exact. */
 const COUNTS = [
@@ -54,9 +57,29 @@ export function mutate(memory: MutatedMemory, target: Target, prng: Prng): void 
   }
   const changes = prng.oneIn(2) ? 1 : 1 + prng.below(MAX_CHANGES);
   for (let i = 0; i < changes; i += 1) {
-    if (target.reads.pages.length > 0 && prng.oneIn(6)) changePage(memory, target, prng);
+    if (prng.oneIn(12)) mutatePageTables(memory, target.facts, prng);
+    else if (prng.oneIn(8)) closeCycle(memory, target, prng);
+    else if (target.reads.pages.length > 0 && prng.oneIn(6)) changePage(memory, target, prng);
     else changeField(memory, target, prng);
   }
+}
+
+/**
+ * Lets a pointer lead back to where one led that was read shortly before it: lists, hash chains and trees
+ * become circles, and nodes of trees their own ancestors. Tags in low bits are kept: both are of one kind.
+ */
+function closeCycle(memory: MutatedMemory, target: Target, prng: Prng): void {
+  const { fields } = target.reads;
+  const from = prng.below(Math.max(1, fields.length));
+  const pointers = fields
+    .slice(Math.max(0, from - CYCLE_REACH), from + 1)
+    .filter((field) => field.size === 8 && isKernelPointer(readField(memory, field)));
+  const last = pointers.at(-1);
+  if (last !== undefined) memory.write(last.at, 8, readField(memory, prng.pick(pointers)));
+}
+
+function isKernelPointer(value: bigint): boolean {
+  return value >> 56n === 0xffn;
 }
 
 /** One number that is read, or the one beside it. */

@@ -89,6 +89,11 @@ export class MutatedMemory implements PhysicalMemory {
     this.onRefresh = () => {};
   }
 
+  /** All of it: what was a hole may have been changed. */
+  populated(): Iterable<MemoryRange> {
+    return this.ranges;
+  }
+
   refresh(): void {
     this.onRefresh();
   }

@@ -55,6 +55,10 @@ export class ReadRecorder implements PhysicalMemory {
     return reads;
   }
 
+  populated(): Iterable<MemoryRange> {
+    return this.ranges;
+  }
+
   refresh(): void {}
 
   async [Symbol.asyncDispose](): Promise<void> {}

@@ -17,6 +17,8 @@ const MIB = 1024 * 1024;
 const MAX_MEMORY = 256 * MIB;
 /** The part of it that V8's heap may have, which it collects only when it must. */
 const MAX_HEAP = 192 * MIB;
+/** Each half of the part for new objects, of which V8 has three: the rest of a look's memory is theirs. */
+const MAX_SEMI_SPACE = 8 * MIB;
 /** A mutant that takes longer hangs. */
 const HANG_MS = 30_000;
 const SAMPLE_MS = 20;
@@ -76,6 +78,7 @@ async function runWorker(
     process.execPath,
     [
       `--max-old-space-size=${MAX_HEAP / MIB}`,
+      `--max-semi-space-size=${MAX_SEMI_SPACE / MIB}`,
       program,
       "--worker",
       ...["--seed", String(seed), "--count", String(count)],

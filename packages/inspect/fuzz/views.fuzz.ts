@@ -5,14 +5,13 @@
  */
 import { type AnyView, attach, DATA_CLASSES, ProfileCache, views } from "../src/index.ts";
 import { argumentOf } from "./argument-of.ts";
+import { lookAt } from "./look-at.ts";
 import { mutate, type Target } from "./mutate.ts";
 import { MutatedMemory } from "./mutated-memory.ts";
 import { openDump } from "./open-dump.ts";
 import { Prng } from "./prng.ts";
 import { ReadRecorder } from "./read-recorder.ts";
 import { runFuzz } from "./run-fuzz.ts";
-import { verifyOutcome } from "./verify-outcome.ts";
-import { verifyRows } from "./verify-rows.ts";
 
 const BUDGET = { milliseconds: 2_000 };
 /** One look in so many is at a guest that changes under it. */
@@ -28,33 +27,24 @@ await runFuzz(async (dump) => {
   const grant = kernel.grant(...DATA_CLASSES);
   const recorder = new ReadRecorder(base, (index) => memory.clean(index));
   const recorded = attach(recorder, { profiles }).grant(...DATA_CLASSES);
-  const targets = views.map((view): { view: AnyView; argument: unknown; target: Target } => {
-    const argument = argumentOf(view);
+  const targets = views.map((view): { view: AnyView; target: Target } => {
     recorder.take();
     try {
-      recorded.read(view, { milliseconds: 60_000 }, argument);
+      recorded.read(view, { milliseconds: 60_000 }, argumentOf(view));
     } catch {
       // What it read until then is a target too.
     }
-    return { view, argument, target: { reads: recorder.take(), facts: kernel.facts } };
+    return { view, target: { reads: recorder.take(), facts: kernel.facts } };
   });
 
   return (seed) => {
     const prng = new Prng(seed);
-    const { view, argument, target } = prng.pick(targets);
+    const { view, target } = prng.pick(targets);
     memory.reset();
     mutate(memory, target, prng);
     if (prng.oneIn(LIVE_ODDS)) changeBetweenLooks(memory, prng);
-    const outcome = verifyOutcome(
-      BUDGET.milliseconds,
-      () => {
-        const fresh = prng.oneIn(ATTACH_ODDS)
-          ? attach(memory, { profiles, budget: BUDGET }).grant(...DATA_CLASSES)
-          : grant;
-        verifyRows(fresh.read(view, BUDGET, argument).items);
-      },
-      "usage",
-    );
+    const anew = () => attach(memory, { profiles, budget: BUDGET }).grant(...DATA_CLASSES);
+    const outcome = lookAt(view, BUDGET.milliseconds, prng.oneIn(ATTACH_ODDS) ? anew : () => grant);
     return `${view.id} ${outcome}`;
   };
 });

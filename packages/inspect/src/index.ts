@@ -1,12 +1,15 @@
 export { Budget, type BudgetLimits } from "./budget.ts";
 export { type AttachOptions, attach } from "./kernel/attach.ts";
+export type { Damage } from "./kernel/damage.ts";
 export { type Access, DATA_CLASSES, type DataClass } from "./kernel/data-class.ts";
 export type { FileContentsReader } from "./kernel/file-contents-reader.ts";
+export { findRelease } from "./kernel/find-release.ts";
 export type { Consistency, Grant, Look } from "./kernel/grant.ts";
 export type { Kernel } from "./kernel/kernel.ts";
 export type { KernelFacts } from "./kernel/kernel-facts.ts";
 export type { KernelReader } from "./kernel/kernel-reader.ts";
 export type { KernelTextReader } from "./kernel/kernel-text-reader.ts";
+export type { KernelTypes, PlacedBytes } from "./kernel/kernel-types.ts";
 export { ProfileCache } from "./kernel/profile-cache.ts";
 export type { Accessor, StructType } from "./kernel/struct-type.ts";
 export type {

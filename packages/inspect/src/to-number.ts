@@ -15,6 +15,12 @@ export function toSignedNumber(value: bigint): number {
   return ((halves[1] ?? 0) | 0) * 2 ** 32 + (halves[0] ?? 0);
 }
 
+/** Bits 31:0 and 63:32 in one array that serves every call: take them out before the next. */
+export function splitHalves(value: bigint): Uint32Array {
+  wide[0] = value;
+  return halves;
+}
+
 /** Bits 31:0. */
 export function lowHalf(value: bigint): number {
   wide[0] = value;

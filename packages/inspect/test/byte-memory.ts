@@ -36,6 +36,10 @@ export class ByteMemory implements PhysicalMemory {
     return new DataView(this.bytes.buffer, this.bytes.byteOffset + start, end - start);
   }
 
+  populated(): Iterable<MemoryRange> {
+    return this.ranges;
+  }
+
   refresh(): void {}
 
   async [Symbol.asyncDispose](): Promise<void> {}

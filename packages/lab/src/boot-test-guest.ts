@@ -31,6 +31,8 @@ export interface TestGuestOptions extends ImageOptions {
   readonly append?: string;
   /** Modules that the initramfs loads instead of the usual ones. */
   readonly modules?: readonly string[];
+  /** With a role: modules of another kernel than the image's that the guest can load when it wants to. */
+  readonly diskModules?: readonly string[];
 }
 
 /** A running QEMU without libvirt, gone when disposed of or when this process ends. */
@@ -119,7 +121,8 @@ function startQemu(hardware: TestGuestHardware, undo: AsyncDisposableStack) {
 
 function formatCmdline({ role, append }: TestGuestOptions): string {
   return [
-    "console=ttyS0 quiet cryptomgr.notests casemate.hostname=guest",
+    // A guest that cannot start ends QEMU instead of waiting for nobody.
+    "panic=-1 console=ttyS0 quiet cryptomgr.notests casemate.hostname=guest",
     ...(role === undefined ? [] : [`root=/dev/vda casemate.role=${role}`]),
     ...(append === undefined ? [] : [append]),
   ].join(" ");
@@ -129,12 +132,17 @@ function formatCmdline({ role, append }: TestGuestOptions): string {
 async function prepareInitramfs(
   directory: string,
   image: LabImage,
-  { kernel, modules }: TestGuestOptions,
+  { kernel, modules, diskModules }: TestGuestOptions,
 ): Promise<string> {
   if (kernel === undefined && modules === undefined) return image.initramfs;
   const file = path.join(directory, "initramfs");
-  const parts = { kernel: kernel ?? image.kernel, busybox: image.busybox };
-  await writeFile(file, await makeInitramfs(modules === undefined ? parts : { ...parts, modules }));
+  const initramfs = await makeInitramfs({
+    kernel: kernel ?? image.kernel,
+    busybox: image.busybox,
+    ...(modules === undefined ? {} : { modules }),
+    ...(diskModules === undefined ? {} : { diskModules }),
+  });
+  await writeFile(file, initramfs);
   return file;
 }
 

@@ -1,4 +1,4 @@
-import { writeFile } from "node:fs/promises";
+import { symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { makeDirectory } from "./make-directory.ts";
 
@@ -6,12 +6,12 @@ import { makeDirectory } from "./make-directory.ts";
 export interface Mount {
   readonly source: string;
   readonly target: string;
-  readonly type: "none" | "sysfs";
+  readonly type: "none" | "sysfs" | "devpts";
   readonly options: string;
 }
 
 /** What libvirt, QEMU and dnsmasq use of /dev without KVM. */
-const devices = ["null", "zero", "full", "random", "urandom", "tty", "ptmx", "net/tun"];
+const devices = ["null", "zero", "full", "random", "urandom", "tty", "net/tun"];
 
 /**
  * Makes the places in `directory` that a private libvirt sees instead of the machine's, and says how
@@ -20,8 +20,10 @@ const devices = ["null", "zero", "full", "random", "urandom", "tty", "ptmx", "ne
  * - `/run`, `/var/lib/libvirt`, `/var/log/libvirt` and `/etc/libvirt` are its own: no state in common, and no
  *   D-Bus by which it would reach systemd, firewalld or polkit of the machine;
  * - `/var/cache/libvirt` is kept in the cache: what libvirt found out about QEMU costs seconds;
+ * - `/run/lock` is where libvirt notes whose a console is;
  * - `/sys` shows its own network interfaces, and no cgroups;
- * - `/dev` has no `kvm` where it is not to be used: libvirt trusts it if it is there.
+ * - `/dev` has no `kvm` where it is not to be used: libvirt trusts it if it is there; and terminals of its
+ *   own, for the machine's `ptmx` makes none where it is mounted apart from its `pts`.
  */
 export async function prepareMounts(
   directory: string,
@@ -30,7 +32,7 @@ export async function prepareMounts(
   const own = (name: string) => path.join(directory, name);
   const cache = path.join(options.cacheDir, "libvirt");
   const hidden = ["/var/lib/libvirt", "/var/log/libvirt", "/var/cache/libvirt", "/etc/libvirt"];
-  const places = [...["lib", "log", "etc", "run"].map(own), cache, ...hidden];
+  const places = [...["lib", "log", "etc", "run/lock"].map(own), cache, ...hidden];
   for (const place of places) await makeDirectory(place);
   const bind = (source: string, target: string): Mount => {
     return { source, target, type: "none", options: "rbind" };
@@ -50,7 +52,12 @@ export async function prepareMounts(
       await writeFile(own(`dev/${device}`), "");
       mounts.push(bind(`/dev/${device}`, own(`dev/${device}`)));
     }
-    mounts.push(bind("/dev/pts", own("dev/pts")), bind(own("dev"), "/dev"));
+    const terminals = "newinstance,ptmxmode=0666,mode=0620";
+    await symlink("pts/ptmx", own("dev/ptmx"));
+    mounts.push(
+      { source: "casemate", target: own("dev/pts"), type: "devpts", options: terminals },
+      bind(own("dev"), "/dev"),
+    );
   }
   // The directory itself stays where it is, if that is below /run.
   const below = path.relative("/run", directory);

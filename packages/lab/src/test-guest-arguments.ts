@@ -22,7 +22,7 @@ export function testGuestArguments(guest: TestGuestHardware): string[] {
   const shared = guest.sharedMemory;
   return [
     ...["-name", "guest=casemate-test", "-uuid", guest.uuid],
-    ...["-nodefaults", "-no-user-config", "-display", "none"],
+    ...["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
     ...["-machine", `${guest.machine}${shared ? ",memory-backend=ram" : ""}`],
     ...["-accel", guest.accelerator, "-cpu", guest.cpu, "-m", size],
     ...(shared ? ["-object", `memory-backend-memfd,id=ram,size=${size},share=on`] : []),

@@ -16,7 +16,7 @@ test("encodeAnswer: gives what was answered, row by row", async () => {
   const row = fc.record({ pid: fc.integer(), name: fc.string({ unit: "grapheme" }) });
   await fc.assert(
     fc.asyncProperty(fc.array(row, { maxLength: 20 }), async (items) => {
-      const answer = { items, consistency: "torn", elapsedMs: 1.5 } as const;
+      const answer = { items, consistency: "torn", damaged: [], elapsedMs: 1.5 } as const;
       const sent = JSON.parse(JSON.stringify(answer));
       assert.deepEqual(await decode(encodeAnswer(answer)), sent);
     }),
@@ -28,7 +28,9 @@ test("encodeAnswer: gives what was answered, row by row", async () => {
 test("encodeAnswer: rows that no frame holds are an error, and the stream goes on", async () => {
   const text = "\u0001".repeat(60_000);
   const items = Array.from({ length: 300 }, () => ({ text }));
-  const answer = await decode(encodeAnswer({ items, consistency: "consistent", elapsedMs: 1 }));
+  const answer = await decode(
+    encodeAnswer({ items, consistency: "consistent", damaged: [], elapsedMs: 1 }),
+  );
   assert.deepEqual(answer, {
     error: {
       code: "inspect/budget",

@@ -3,6 +3,12 @@ import { attach, type Kernel, ProfileCache, parseArgument } from "@casemate/insp
 import { inspectableView, type ViewRequest } from "../inspectable-view.ts";
 import type { ViewReading } from "./messages.ts";
 
+/** A way to find the kernel in a guest's memory. */
+export type FindKernel = (
+  memory: PhysicalMemory,
+  options: { readonly profiles: ProfileCache },
+) => Kernel;
+
 /** A guest whose memory is open and whose kernel was found; disposing lets go of both. */
 export class Guest implements AsyncDisposable {
   /** Kernel builds seen before: guests of one build share its types and symbols. */
@@ -15,10 +21,13 @@ export class Guest implements AsyncDisposable {
     this.#kernel = kernel;
   }
 
-  /** Finds the kernel in `memory`, which is closed again when that fails. Throws `kernel/*`, `inspect/budget`. */
-  static async open(memory: PhysicalMemory): Promise<Guest> {
+  /**
+   * Finds the kernel in `memory`, which is closed again when that fails: by what is in memory alone, unless
+   * `find` knows more. Throws `kernel/*`, `inspect/budget`.
+   */
+  static async open(memory: PhysicalMemory, find: FindKernel = attach): Promise<Guest> {
     try {
-      return new Guest(memory, attach(memory, { profiles: Guest.#profiles }));
+      return new Guest(memory, find(memory, { profiles: Guest.#profiles }));
     } catch (thrown) {
       await memory[Symbol.asyncDispose]();
       throw thrown;
@@ -28,10 +37,10 @@ export class Guest implements AsyncDisposable {
   /** The rows of a view within its budget. Throws `usage`, `vm/gone`, `kernel/*`, `inspect/*`. */
   read(request: ViewRequest): ViewReading {
     const view = inspectableView(request);
-    const { items, consistency, milliseconds } = this.#kernel
+    const { items, consistency, damaged, milliseconds } = this.#kernel
       .grant(...view.needs)
       .read(view, { milliseconds: request.budget }, parseArgument(view, request.argument));
-    return { items, consistency, elapsedMs: milliseconds };
+    return { items, consistency, damaged, elapsedMs: milliseconds };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

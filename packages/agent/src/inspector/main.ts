@@ -4,8 +4,17 @@
  * comes over the local socket on descriptor 3. Its only argument is the agent's process id.
  */
 
+import { closeSync } from "node:fs";
 import { toCasemateError } from "@casemate/core";
-import { type GuestMemoryDescription, memoryFrom, receiveFds } from "@casemate/host";
+import type { BlockReader } from "@casemate/formats/disk";
+import {
+  type DiskDescription,
+  diskFrom,
+  type GuestMemoryDescription,
+  memoryFrom,
+  receiveFds,
+} from "@casemate/host";
+import { attachWithDisks } from "./attach-with-disks.ts";
 import { dieWithParent } from "./die-with-parent.ts";
 import { dropPrivileges } from "./drop-privileges.ts";
 import { encodeAnswer } from "./encode-answer.ts";
@@ -26,12 +35,31 @@ function attached(key: string): Guest {
   return guest;
 }
 
+/** The disks of a guest, which are needed no longer than finding its kernel takes. */
+function receiveDisks(): Disposable & { readonly readers: readonly BlockReader[] } {
+  const { text, fds } = receiveFds(memorySocket, memoryTimeoutMs);
+  const descriptions = JSON.parse(text) as readonly DiskDescription[]; // the agent is trusted, and wrote it
+  const readers = descriptions.map((description) => diskFrom(description, fds));
+  return {
+    readers,
+    [Symbol.dispose]() {
+      for (const fd of fds) closeSync(fd);
+    },
+  };
+}
+
 async function answer(request: InspectorRequest): Promise<InspectorAnswer> {
   switch (request.ask) {
     case "attach": {
       const { text, fds } = receiveFds(memorySocket, memoryTimeoutMs);
       const description = JSON.parse(text) as GuestMemoryDescription; // the agent is trusted, and wrote it
-      guests.set(request.guest, await Guest.open(memoryFrom(description, fds)));
+      const memory = memoryFrom(description, fds);
+      using disks = request.withDisks ? receiveDisks() : undefined;
+      const readers = disks?.readers ?? [];
+      const guest = await Guest.open(memory, (_, options) =>
+        attachWithDisks(memory, readers, options),
+      );
+      guests.set(request.guest, guest);
       return { done: true };
     }
     case "view":

@@ -9,6 +9,7 @@ test("parseAnswer: takes a table as it is", () => {
     items: [{ pid: 1, name: "init", tags: ["a", null, true], nested: { deep: [1] } }],
     elapsedMs: 1.5,
     consistency: "retried",
+    damaged: [{ object: "task_struct at 0xffff888003b5c000", reason: "Cannot read memory." }],
   };
   assert.deepEqual(parseAnswer(JSON.parse(JSON.stringify(answer))), answer);
   assert.deepEqual(parseAnswer({ done: true }), { done: true });
@@ -43,8 +44,12 @@ test("parseAnswer: malformed answers are inspect/crashed, whatever they are", ()
   let deep: unknown = 1;
   for (let i = 0; i < 10_000; i += 1) deep = [deep];
   const wide = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`k${i}`, i]));
+  const whole = { items: [], elapsedMs: 1, consistency: "torn" };
+  for (const damaged of [undefined, {}, ["text"], [{ object: 1, reason: "" }], Array(1001)]) {
+    assert.throws(() => parseAnswer({ ...whole, damaged }), { code: "inspect/crashed" });
+  }
   for (const item of [{ deep }, wide, { text: "x".repeat(100_000) }, []]) {
-    const answer = { items: [item], elapsedMs: 1, consistency: "torn" };
+    const answer = { ...whole, items: [item], damaged: [] };
     assert.throws(() => parseAnswer(answer), { code: "inspect/crashed" });
   }
 });

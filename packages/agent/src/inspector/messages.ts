@@ -1,11 +1,14 @@
 import { CasemateError, type ErrorCode, errorCatalogue } from "@casemate/core";
-import type { Consistency } from "@casemate/inspect";
+import type { Consistency, Damage } from "@casemate/inspect";
 import type { ViewRequest } from "../inspectable-view.ts";
 import type { ViewItem, ViewTable, ViewValue } from "../view-table.ts";
 
-/** What the agent asks its inspector. The memory of a guest to attach comes over the other socket just before. */
+/**
+ * What the agent asks its inspector. The memory of a guest to attach comes over the other socket just before,
+ * and after it the guest's disks where its memory alone did not do.
+ */
 export type InspectorRequest =
-  | { readonly ask: "attach"; readonly guest: string }
+  | { readonly ask: "attach"; readonly guest: string; readonly withDisks: boolean }
   | { readonly ask: "view"; readonly guest: string; readonly request: ViewRequest }
   /** Walks as for a view, and keeps what it saw until it is fetched: the guest may stand still meanwhile. */
   | { readonly ask: "walk"; readonly guest: string; readonly request: ViewRequest }
@@ -13,7 +16,7 @@ export type InspectorRequest =
   | { readonly ask: "detach"; readonly guest: string };
 
 /** What a look at a view brought. */
-export type ViewReading = Pick<ViewTable, "items" | "consistency" | "elapsedMs">;
+export type ViewReading = Pick<ViewTable, "items" | "consistency" | "damaged" | "elapsedMs">;
 
 /** What the inspector answers, in the order it was asked. */
 export type InspectorAnswer =
@@ -21,7 +24,14 @@ export type InspectorAnswer =
   | ViewReading
   | { readonly error: { readonly code: ErrorCode; readonly message: string } };
 
-const limits = { items: 1_000_000, keys: 64, text: 64 * 1024, depth: 4, message: 1_000 };
+const limits = {
+  items: 1_000_000,
+  damaged: 1_000,
+  keys: 64,
+  text: 64 * 1024,
+  depth: 4,
+  message: 1_000,
+};
 
 /** Codes an inspector may end with; any other from it is not to be believed. */
 const codes: ReadonlySet<string> = new Set(
@@ -36,16 +46,24 @@ const codes: ReadonlySet<string> = new Set(
 export function parseAnswer(value: unknown): InspectorAnswer {
   if (!isRecord(value)) throw unfit("no object");
   if (value["done"] === true) return { done: true };
-  const { error, items, elapsedMs, consistency } = value;
+  const { error, items, elapsedMs, consistency, damaged } = value;
   if (isRecord(error)) return { error: parseError(error) };
   if (!Array.isArray(items) || items.length > limits.items) throw unfit("no list of items");
   if (typeof elapsedMs !== "number" || !(elapsedMs >= 0)) throw unfit("no time");
   if (!isConsistency(consistency)) throw unfit("no word on consistency");
-  return { items: items.map(parseItem), elapsedMs, consistency };
+  if (!Array.isArray(damaged) || damaged.length > limits.damaged) throw unfit("no list of damage");
+  return { items: items.map(parseItem), elapsedMs, consistency, damaged: damaged.map(parseDamage) };
 }
 
 function isConsistency(value: unknown): value is Consistency {
   return value === "consistent" || value === "retried" || value === "torn";
+}
+
+function parseDamage(damage: unknown): Damage {
+  if (!isRecord(damage)) throw unfit("damage that is no object");
+  const { object, reason } = damage;
+  if (typeof object !== "string" || typeof reason !== "string") throw unfit("half a damage");
+  return { object: object.slice(0, limits.message), reason: reason.slice(0, limits.message) };
 }
 
 function parseError(error: Record<string, unknown>): { code: ErrorCode; message: string } {

@@ -6,25 +6,35 @@ import { CasemateError, type ErrorCode, errorCatalogue, MiB } from "@casemate/co
 export interface ControlClient {
   /** The document at `path`. Throws `api/unreachable` and whatever error the API answers. */
   get(path: string, signal?: AbortSignal): Promise<Document>;
-  /** As `get`, of what the API does something for. */
-  post(path: string, signal?: AbortSignal): Promise<Document>;
+  /** As `get`, of what the API does something for; `body` goes as JSON. */
+  post(path: string, body?: object, signal?: AbortSignal): Promise<Document>;
+  put(path: string, body: object, signal?: AbortSignal): Promise<Document>;
+  delete(path: string, signal?: AbortSignal): Promise<Document>;
 }
 
 type Document = Readonly<Record<string, unknown>>;
+
+interface Sent {
+  readonly method: "GET" | "POST" | "PUT" | "DELETE";
+  readonly path: string;
+  readonly body: object | undefined;
+}
 
 const limits = { timeoutMs: 90_000, answerBytes: 256 * MiB };
 
 /** The client for what a client file names; it trusts that file's certificate and no other. */
 export function controlClient(file: ClientFile): ControlClient {
-  const ask = async (method: string, path: string, signal?: AbortSignal): Promise<Document> => {
-    const { status, text } = await fetchText(file, method, path, signal);
-    const document = parseDocument(text, path);
+  const ask = async (sent: Sent, signal?: AbortSignal): Promise<Document> => {
+    const { status, text } = await fetchText(file, sent, signal);
+    const document = parseDocument(text, sent.path);
     if (status < 400) return document;
-    throw asError(document, path);
+    throw asError(document, sent.path);
   };
   return {
-    get: (path, signal) => ask("GET", path, signal),
-    post: (path, signal) => ask("POST", path, signal),
+    get: (path, signal) => ask({ method: "GET", path, body: undefined }, signal),
+    post: (path, body, signal) => ask({ method: "POST", path, body }, signal),
+    put: (path, body, signal) => ask({ method: "PUT", path, body }, signal),
+    delete: (path, signal) => ask({ method: "DELETE", path, body: undefined }, signal),
   };
 }
 
@@ -35,15 +45,21 @@ interface Answer {
 
 function fetchText(
   file: ClientFile,
-  method: string,
-  path: string,
+  { method, path, body }: Sent,
   signal?: AbortSignal,
 ): Promise<Answer> {
   const { promise, resolve, reject } = Promise.withResolvers<Answer>();
   const sent = request(new URL(path, file.url), {
     method,
+    // The one certificate that was pinned is trusted, under whatever name the server is reached.
     ca: file.certificate,
-    headers: { authorization: `Bearer ${file.token}`, accept: "application/json" },
+    allowPartialTrustChain: true,
+    checkServerIdentity: () => undefined,
+    headers: {
+      authorization: `Bearer ${file.token}`,
+      accept: "application/json",
+      ...(body === undefined ? {} : { "content-type": "application/json" }),
+    },
     timeout: limits.timeoutMs,
     agent: false,
     ...(signal === undefined ? {} : { signal }),
@@ -63,7 +79,7 @@ function fetchText(
       resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString("utf8") });
     });
   });
-  sent.end();
+  sent.end(body === undefined ? undefined : JSON.stringify(body));
   return promise;
 }
 

@@ -41,7 +41,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-function isClientFile(value: unknown): value is ClientFile {
+export function isClientFile(value: unknown): value is ClientFile {
   return (
     typeof value === "object" &&
     value !== null &&

@@ -22,18 +22,20 @@ export interface SeenView extends Omit<ViewTable, "takenAt" | "view"> {
 
 /** The table as the API answers it. */
 export function asSeenView(table: ViewTable): SeenView {
-  const { view, subject, takenAt, elapsedMs, consistency, paused, items } = table;
+  const { view, subject, takenAt, elapsedMs, consistency, damaged, paused, items } = table;
   const columns = view.columns.map(({ key, title, align = "left" }) => ({ key, title, align }));
   return {
     ...{ kind: view.kind, view: view.id, subject, takenAt: takenAt.toISOString() },
-    ...{ elapsedMs, consistency, ...(paused === undefined ? {} : { paused }), columns, items },
+    ...{ elapsedMs, consistency, damaged, ...(paused === undefined ? {} : { paused }) },
+    ...{ columns, items },
   };
 }
 
 /** Where VMs are asked about: a running control plane, or a hypervisor directly. */
 export interface VmSource extends AsyncDisposable {
   listVms(): Promise<readonly ListedVm[]>;
-  view(vm: string, request: LookRequest): Promise<SeenView>;
+  /** @param approved a request for this very look that has been approved. */
+  view(vm: string, request: LookRequest, approved?: string): Promise<SeenView>;
 }
 
 /** The hypervisor at `connect` if it is given, else the control plane that runs on this machine. */
@@ -41,9 +43,8 @@ export async function openVmSource(
   environment: Environment,
   options: { readonly connect?: string | undefined; readonly data?: string | undefined },
 ): Promise<VmSource> {
-  const dataDirectory = options.data ?? environment.dataDirectory;
-  if (options.connect !== undefined) return openHypervisor(options.connect, dataDirectory);
-  return openControlPlane(dataDirectory);
+  if (options.connect === undefined) return openControlPlane(environment, options);
+  return openHypervisor(options.connect, options.data ?? environment.dataDirectory);
 }
 
 /** Where pauses are noted, in the data directory. */
@@ -75,19 +76,22 @@ async function openHypervisor(uri: string, dataDirectory: string): Promise<VmSou
   return source;
 }
 
-async function openControlPlane(dataDirectory: string): Promise<VmSource> {
-  const { controlClient } = await import("./control-client.ts");
-  const { readClientFile } = await import("./read-client-file.ts");
-  const client = controlClient(await readClientFile(dataDirectory));
+async function openControlPlane(
+  environment: Environment,
+  options: { readonly data?: string | undefined },
+): Promise<VmSource> {
+  const { openClient } = await import("./open-client.ts");
+  const client = await openClient(environment, options);
   return {
     async listVms() {
       const { items } = await client.get("/api/v1/vms");
       return items as ListedVm[]; // the certificate proves that our own control plane answered
     },
-    async view(vm, { view, argument, budget, pause }) {
+    async view(vm, { view, argument, budget, pause }, approved) {
       const path = `/api/v1/vms/${encodeURIComponent(vm)}/views/${encodeURIComponent(view)}`;
       const query = new URLSearchParams({ budget: String(budget) });
       if (argument !== undefined) query.set("argument", argument);
+      if (approved !== undefined) query.set("request", approved);
       if (pause?.limit !== undefined) query.set("limit", String(pause.limit));
       const how = pause === undefined ? client.get : client.post;
       const seen = await how(`${path}?${query}`);

@@ -16,6 +16,7 @@ interface InspectOptions {
   readonly budget: number;
   readonly pause?: boolean;
   readonly pauseLimit?: Milliseconds;
+  readonly request?: string;
 }
 
 const defaultBudgetMs = 2_000;
@@ -37,6 +38,7 @@ export function configureInspect(command: Command, context: Context): void {
       "when a paused VM is resumed whatever happens (default: 50, at most 5000)",
       parsePauseLimit,
     )
+    .option("--request <id>", "a request for this look that has been approved")
     .option("--connect <uri>", "ask this libvirt itself, without a control plane")
     .option("--data <dir>", "the data directory of the control plane to ask")
     .option("--json", "print JSON")
@@ -56,6 +58,12 @@ export function configureInspect(command: Command, context: Context): void {
       if (seen.paused !== undefined) {
         const sentence = describePause(seen.subject, seen.paused);
         process.stderr.write(`casemate: ${printable(sentence)}\n`);
+      }
+      if (seen.damaged.length > 0) {
+        process.stderr.write(
+          "casemate: some of it is damaged: treat the guest as suspicious and look again.\n",
+        );
+        context.exitWith(ExitCode.inconclusive);
       }
       if (seen.consistency === "torn") {
         process.stderr.write("casemate: the guest changed while it was read: look again.\n");
@@ -91,7 +99,7 @@ async function look(
   const request: LookRequest = { ...requestFor(view, argument, budget), pause };
   await resumeAbandoned(options.data ?? environment.dataDirectory);
   await using source = await openVmSource(environment, options);
-  return await source.view(vm, request);
+  return await source.view(vm, request, options.request);
 }
 
 function requestFor(view: Word, argument: Word, budget: number): ViewRequest {

@@ -7,6 +7,7 @@ import type { Command } from "commander";
 import { resumeAbandoned } from "../client/resume-abandoned.ts";
 import { asSeenView, pausesIn } from "../client/vm-source.ts";
 import type { Context } from "../context.ts";
+import { printable } from "../output/printable.ts";
 import { printView } from "../output/view.ts";
 import { reportError } from "../report-error.ts";
 import { stopOnSignals } from "../stop-on-signals.ts";
@@ -17,6 +18,7 @@ interface UpOptions {
   readonly data?: string;
   readonly listen: string;
   readonly connect?: string;
+  readonly policy?: string;
   readonly verbose?: boolean;
 }
 
@@ -28,6 +30,7 @@ export function configureUp(command: Command, context: Context): void {
     .option("--data <dir>", "where to keep everything")
     .option("--listen <address>", "where the API listens", "127.0.0.1:7443")
     .option("--connect <uri>", "the libvirt to attach to (default: qemu:///system)")
+    .option("--policy <dir>", "the policies that decide (default: those that come with Casemate)")
     .option("--verbose", "show the log on stderr too")
     .action(async (options: UpOptions) => {
       const stop = stopOnSignals(() => context.progress.end());
@@ -55,7 +58,9 @@ async function up(options: UpOptions, context: Context, stop: AbortSignal): Prom
   await using control = await startControl({
     dataDirectory,
     listen: parseListenAddress(options.listen),
+    policyDirectory: options.policy === undefined ? undefined : resolve(options.policy),
     verbose: options.verbose === true,
+    onAlarm: (sentence) => process.stderr.write(`casemate: ${printable(sentence)}\n`),
   });
   await resumeAbandoned(dataDirectory);
   const lab = options.lab ? below.use(await bringUpLab(dataDirectory, context, stop)) : undefined;

@@ -1,7 +1,9 @@
+import { operations } from "@casemate/control/operations";
 import { formatBytes } from "@casemate/core";
 import type { Command } from "commander";
 import { findVm, type ListedVm, openVmSource } from "../client/vm-source.ts";
 import type { Context } from "../context.ts";
+import { addOperations } from "./vm/add-operations.ts";
 
 interface SourceOptions {
   readonly connect?: string;
@@ -28,6 +30,7 @@ export function configureVm(command: Command, context: Context): void {
       else output.table([{ title: "FIELD" }, { title: "VALUE" }], describe(vm));
     },
   );
+  addOperations(command, operations, context);
   command.action(() => command.outputHelp());
 }
 

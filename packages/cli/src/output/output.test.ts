@@ -6,6 +6,7 @@ import { renderJson } from "./json.ts";
 import { outputTo } from "./output.ts";
 import { styleFor } from "./style.ts";
 import { renderTable } from "./table.ts";
+import { printView } from "./view.ts";
 
 const steering = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u;
 const anyText = fc.oneof(fc.string({ unit: "binary" }), fc.string({ unit: "grapheme" }));
@@ -56,4 +57,19 @@ test("Output.contents: bytes as they are, and to a terminal nothing that steers 
   };
   assert.deepEqual(write(false), Buffer.from(bytes));
   assert.equal(write(true).toString(), "\\u{0}\ufffd\\u{1b}[A\n\\u{202e}b\n");
+});
+
+test("printView: what is damaged comes below the rows", () => {
+  const stream = new PassThrough();
+  const options = { json: false, noColour: true, terminal: "dumb" };
+  const output = outputTo(stream as unknown as NodeJS.WriteStream, options); // all that it uses
+  const damage = { object: "task_struct at 0xffff888003b5c000", reason: "Cannot read memory." };
+  printView(
+    {
+      ...{ kind: "ModuleList", view: "modules", subject: "web01", takenAt: "", elapsedMs: 1 },
+      ...{ consistency: "consistent", damaged: [damage], columns: [], items: [] },
+    },
+    output,
+  );
+  assert.match(String(stream.read()), /\n\nDAMAGED, NOT SHOWN ABOVE {2,}REASON\ntask_struct at /);
 });

@@ -4,27 +4,30 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { openStore } from "../store/store.ts";
+import { bootstrapPrincipal, localPrincipal } from "./principal.ts";
 import { tokensIn } from "./tokens.ts";
 
-test("Tokens: one opens until it is revoked, replaced or expired, and is not stored as text", async (t) => {
+test("Tokens: the local one opens until it is replaced or revoked, the bootstrap one is given once", async (t) => {
   const directory = await mkdtemp(join(tmpdir(), "casemate-tokens-"));
   t.after(() => rm(directory, { recursive: true, force: true }));
   await using store = await openStore(directory);
   const tokens = tokensIn(store.db);
 
-  const first = await tokens.issue("bootstrap", "admin");
-  assert.ok((await tokens.read(first))?.permissions.has("inspect:kernelMetadata"));
-  const second = await tokens.issue("bootstrap", "reader");
+  const first = await tokens.issueLocal();
+  assert.equal(await tokens.read(first), localPrincipal);
+  const second = await tokens.issueLocal();
   assert.equal(await tokens.read(first), undefined);
-  assert.equal((await tokens.read(second))?.permissions.has("inspect:kernelMetadata"), false);
-  await tokens.revoke("bootstrap");
+  assert.equal(await tokens.read(second), localPrincipal);
+  await tokens.revokeLocal();
   assert.equal(await tokens.read(second), undefined);
-  assert.equal(await tokens.has("bootstrap"), false);
-
-  const expired = await tokens.issue("old", "admin", new Date(Date.now() - 1));
-  assert.equal(await tokens.read(expired), undefined);
   assert.equal(await tokens.read(""), undefined);
 
+  const bootstrap = await tokens.takeBootstrap();
+  assert.equal(await tokens.read(bootstrap ?? ""), bootstrapPrincipal);
+  assert.equal(await tokens.takeBootstrap(), undefined);
+  await store.db.deleteFrom("tokens").execute();
+  assert.equal(await tokens.takeBootstrap(), undefined);
+
   const kept = await readFile(`${store.path}-wal`, "latin1");
-  for (const text of [first, second, expired]) assert.ok(!kept.includes(text.slice(3)));
+  for (const text of [first, second, bootstrap ?? ""]) assert.ok(!kept.includes(text.slice(3)));
 });

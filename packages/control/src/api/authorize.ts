@@ -1,34 +1,56 @@
 import { CasemateError } from "@casemate/core";
-import type { Permission } from "../accounts/permission.ts";
-import type { Principal, Tokens } from "../accounts/tokens.ts";
+import type { Resource } from "@casemate/policy";
+import type { FastifyRequest } from "fastify";
+import { type Principal, principalOf } from "../accounts/principal.ts";
+import type { Services } from "../services.ts";
+import { resourceOf } from "../spine/gate.ts";
+import { findVm } from "./find-vm.ts";
+import type { Access } from "./route.ts";
 
 /** Who calls a public route. */
-const anybody: Principal = { label: "anybody", permissions: new Set() };
+const anybody: Principal = principalOf({
+  account: "anybody",
+  person: "anybody",
+  roles: [],
+  mfa: false,
+  method: "token",
+  scopes: [],
+  credential: "none",
+});
 
 /**
- * Who the `Authorization` header says is calling, if they have `permission`.
+ * Who the request's `Authorization` header says is calling, if they may.
  *
- * Throws `auth/required` without a valid token, `auth/denied` when it does not allow this.
+ * Throws `auth/required` without a valid token, `auth/denied` when the policy does not permit it, and
+ * `vm/unknown` where it is about a VM that is not there.
  */
 export async function authorize(
-  header: string | undefined,
-  permission: Permission | "public",
-  tokens: Tokens,
+  request: FastifyRequest,
+  access: Access,
+  services: Services,
 ): Promise<Principal> {
-  if (permission === "public") return anybody;
-  const token = /^Bearer ([\x21-\x7e]{1,256})$/i.exec(header ?? "")?.[1];
-  const principal = token === undefined ? undefined : await tokens.read(token);
+  if (access === "public") return anybody;
+  const { authorization } = request.headers;
+  const token = /^Bearer ([\x21-\x7e]{1,256})$/i.exec(authorization ?? "")?.[1];
+  const principal = token === undefined ? undefined : await services.people.authenticate(token);
   if (principal === undefined) {
     throw new CasemateError(
       "auth/required",
-      `Cannot answer this request: ${token === undefined ? "it carries no token" : "its token is not known or has expired"}, expected one that allows ${permission}.`,
+      `Cannot answer this request: ${token === undefined ? "it carries no token" : "its token is not known or has expired"}.`,
     );
   }
-  if (!principal.permissions.has(permission)) {
-    throw new CasemateError(
-      "auth/denied",
-      `Cannot answer this request: the token "${principal.label}" does not allow ${permission}.`,
-    );
+  if (typeof access === "object") {
+    const resource = await resourceAt(request, services);
+    services.gate.verify({ principal, actions: [access.action], resource });
   }
   return principal;
+}
+
+/** The VM that `:vm` of the path names; the system where there is none. */
+async function resourceAt({ params }: FastifyRequest, services: Services): Promise<Resource> {
+  const named =
+    typeof params === "object" && params !== null && "vm" in params ? params.vm : undefined;
+  if (typeof named !== "string") return { kind: "system" };
+  const { host, target } = await findVm(services, named);
+  return await resourceOf(target, host);
 }

@@ -1,52 +1,69 @@
 import type { Static, TSchema } from "typebox";
-import type { Permission } from "../accounts/permission.ts";
-import type { Principal } from "../accounts/tokens.ts";
+import type { Principal } from "../accounts/principal.ts";
 import type { Services } from "../services.ts";
 
 /** What may answer a route: JSON that its schema describes, or text. */
 export type Produces = "application/json" | "text/plain" | "text/event-stream";
 
 /** Who calls what, already checked against the route's schemas. */
-export interface Call<Params, Query> {
+export interface Call<Params, Query, Body> {
   readonly params: Params;
   readonly query: Query;
+  readonly body: Body;
   readonly principal: Principal;
+  /** The address the call comes from. */
+  readonly address: string;
   /** Aborted when the caller goes away or the server stops. */
   readonly signal: AbortSignal;
 }
 
-/** What only looks is a `GET`; what does something, if only for a moment, is a `POST`. */
-export type Method = "GET" | "POST";
+/** What only looks is a `GET`; what does something, if only for a moment, is none. */
+export type Method = "GET" | "POST" | "PUT" | "DELETE";
+
+/**
+ * Who may call a route:
+ * - `{ action }`: whom the policy permits this, on the VM that `:vm` of the path names, or on the system;
+ * - `signed-in`: everybody with an account, about their own things or with what the handler lets them;
+ * - `spine`: everybody with an account; the spine asks the policy for each operation and request itself;
+ * - `public`: anybody, for routes that tell nothing about any VM.
+ */
+export type Access = { readonly action: string } | "signed-in" | "spine" | "public";
 
 /** A route of the API. None can be written without saying who may call it. */
 export interface Route {
   readonly method: Method;
   readonly path: `/${string}`;
   readonly summary: string;
-  /** What the caller must be allowed to do; `public` is for routes that tell nothing about any VM. */
-  readonly permission: Permission | "public";
+  readonly access: Access;
   readonly params: TSchema | undefined;
   readonly query: TSchema | undefined;
+  readonly body: TSchema | undefined;
   readonly answer: TSchema;
   readonly produces: Produces;
   /** Every status `answer` comes with. */
   readonly statuses: readonly number[];
-  handle(call: Call<unknown, unknown>, services: Services): Promise<unknown>;
+  handle(call: Call<unknown, unknown, unknown>, services: Services): Promise<unknown>;
   statusOf(answer: unknown): number;
 }
 
-interface RouteOptions<Params extends TSchema, Query extends TSchema, Answer extends TSchema> {
+interface RouteOptions<
+  Params extends TSchema,
+  Query extends TSchema,
+  Body extends TSchema,
+  Answer extends TSchema,
+> {
   /** `GET` when it is left out. */
   readonly method?: Method;
   readonly path: `/${string}`;
   readonly summary: string;
-  readonly permission: Permission | "public";
+  readonly access: Access;
   readonly params?: Params;
   readonly query?: Query;
+  readonly body?: Body;
   readonly answer: Answer;
   readonly produces?: Produces;
   handle(
-    call: Call<Static<Params>, Static<Query>>,
+    call: Call<Static<Params>, Static<Query>, Static<Body>>,
     services: Services,
   ): Promise<Static<Answer> | AsyncIterable<string>>;
   /** 200 alone when it is left out. */
@@ -55,22 +72,26 @@ interface RouteOptions<Params extends TSchema, Query extends TSchema, Answer ext
 }
 
 /** A route whose handler is typed by its schemas. */
-export function defineRoute<Params extends TSchema, Query extends TSchema, Answer extends TSchema>(
-  options: RouteOptions<Params, Query, Answer>,
-): Route {
+export function defineRoute<
+  Params extends TSchema,
+  Query extends TSchema,
+  Body extends TSchema,
+  Answer extends TSchema,
+>(options: RouteOptions<Params, Query, Body, Answer>): Route {
   return {
     method: options.method ?? "GET",
     path: options.path,
     summary: options.summary,
-    permission: options.permission,
+    access: options.access,
     params: options.params,
     query: options.query,
+    body: options.body,
     answer: options.answer,
     produces: options.produces ?? "application/json",
     statuses: options.statuses ?? [200],
     handle: (call, services) =>
       options.handle(
-        call as Call<Static<Params>, Static<Query>>, // the server has validated it against these schemas
+        call as Call<Static<Params>, Static<Query>, Static<Body>>, // the server has validated it against these schemas
         services,
       ),
     statusOf: (answer) => options.statusOf?.(answer as Static<Answer>) ?? 200, // it is what `handle` returned

@@ -2,23 +2,25 @@ import { randomUUID } from "node:crypto";
 import { Readable } from "node:stream";
 import { CasemateError } from "@casemate/core";
 import swagger from "@fastify/swagger";
+import websocket from "@fastify/websocket";
 import fastify, { type FastifyInstance, LogController } from "fastify";
-import type { Permission } from "../accounts/permission.ts";
-import type { Principal } from "../accounts/tokens.ts";
+import type { Principal } from "../accounts/principal.ts";
 import type { Services } from "../services.ts";
 import type { ServerCertificate } from "../tls/certificate.ts";
 import { answerError } from "./answer-error.ts";
 import { authorize } from "./authorize.ts";
 import { ErrorDocument } from "./contract/error-document.ts";
-import type { Route } from "./route.ts";
-import { routes } from "./routes.ts";
+import type { Access, Route } from "./route.ts";
+import { routes, socketRoutes } from "./routes.ts";
+import { serveSocket, socketOptions } from "./serve-socket.ts";
 
 declare module "fastify" {
   interface FastifyContextConfig {
     /** Who may call the route; registration fails without it. */
-    permission?: Permission | "public";
+    access?: Access;
   }
   interface FastifyRequest {
+    /** Undefined until it is authorized. */
     principal: Principal | undefined;
   }
 }
@@ -28,7 +30,7 @@ const limits = { bodyBytes: 64 * 1024, requestMs: 10_000, idleMs: 65_000 };
 /**
  * The API over TLS, not yet listening.
  *
- * Every route is authorized by construction: registering one that names no permission throws.
+ * Every route is authorized by construction: registering one that does not say who may call it throws.
  */
 export async function createServer(
   services: Services,
@@ -56,16 +58,16 @@ export async function createServer(
   app.decorateRequest("principal", undefined);
 
   app.addHook("onRoute", ({ url, config }) => {
-    if (config?.permission === undefined) {
+    if (config?.access === undefined) {
       throw new Error(`The route ${url} does not say who may call it.`);
     }
   });
   app.addHook("onRequest", async (request, reply) => {
     reply.headers(securityHeaders).header("x-request-id", request.id);
-    const { permission } = request.routeOptions.config;
-    // Without a permission there is no such route: the not-found handler answers.
-    if (permission === undefined) return;
-    request.principal = await authorize(request.headers.authorization, permission, services.tokens);
+    const { access } = request.routeOptions.config;
+    // Without it there is no such route: the not-found handler answers.
+    if (access === undefined) return;
+    request.principal = await authorize(request, access, services);
   });
   app.addHook("onResponse", async (request, reply) => {
     const route = request.routeOptions.url ?? "none";
@@ -90,8 +92,16 @@ export async function createServer(
       components: { securitySchemes: { token: { type: "http", scheme: "bearer" } } },
     },
   });
+  await app.register(websocket, {
+    options: socketOptions,
+    errorHandler: (error, socket, request) => {
+      request.log.info({ err: error }, "a WebSocket broke");
+      socket.terminate();
+    },
+  });
   for (const route of routes) register(app, route, services, signal);
-  app.get("/openapi.json", { config: { permission: "public" }, schema: { hide: true } }, async () =>
+  for (const route of socketRoutes) serveSocket(app, route, services, signal);
+  app.get("/openapi.json", { config: { access: "public" }, schema: { hide: true } }, async () =>
     app.swagger(),
   );
   return app;
@@ -119,12 +129,13 @@ function register(
   app.route({
     method: route.method,
     url: route.path,
-    config: { permission: route.permission },
+    config: { access: route.access },
     schema: {
       summary: route.summary,
-      security: route.permission === "public" ? [] : [{ token: [] }],
+      security: route.access === "public" ? [] : [{ token: [] }],
       ...(route.params === undefined ? {} : { params: route.params }),
       ...(route.query === undefined ? {} : { querystring: route.query }),
+      ...(route.body === undefined ? {} : { body: route.body }),
       produces: [route.produces],
       response: {
         ...Object.fromEntries(route.statuses.map((status) => [status, answered])),
@@ -145,7 +156,9 @@ function register(
         {
           params: request.params,
           query: request.query,
+          body: request.body,
           principal,
+          address: request.ip,
           signal: AbortSignal.any([gone.signal, stopping]),
         },
         services,

@@ -57,4 +57,100 @@ export const migrations: Readonly<Record<string, Migration>> = {
       }
     },
   },
+  "0003-accounts": {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await db.schema
+        .createTable("accounts")
+        .addColumn("name", "text", (column) => column.primaryKey())
+        .addColumn("person", "text", (column) => column.notNull())
+        .addColumn("roles", "text", (column) => column.notNull())
+        .addColumn("created_at", "text", (column) => column.notNull())
+        .addColumn("expires_at", "text")
+        .addColumn("disabled_at", "text")
+        .addColumn("disabled_because", "text")
+        .addColumn("idle_since", "text", (column) => column.notNull())
+        .addColumn("last_login_at", "text")
+        .addColumn("password_hash", "text")
+        .addColumn("password_must_change", "integer", (column) => column.notNull())
+        .addColumn("totp_sealed", "text")
+        .addColumn("totp_step", "integer")
+        .addColumn("user_handle", "text", (column) => column.notNull().unique())
+        .execute();
+      await db.schema
+        .createTable("passkeys")
+        .addColumn("id", "text", (column) => column.primaryKey())
+        .addColumn("account", "text", (column) => column.notNull().references("accounts.name"))
+        .addColumn("name", "text", (column) => column.notNull())
+        .addColumn("public_key", "text", (column) => column.notNull())
+        .addColumn("counter", "integer", (column) => column.notNull())
+        .addColumn("transports", "text", (column) => column.notNull())
+        .addColumn("created_at", "text", (column) => column.notNull())
+        .addColumn("last_used_at", "text")
+        .execute();
+      await db.schema
+        .createTable("identities")
+        .addColumn("issuer", "text", (column) => column.notNull())
+        .addColumn("subject", "text", (column) => column.notNull())
+        .addColumn("account", "text", (column) => column.notNull().references("accounts.name"))
+        .addColumn("created_at", "text", (column) => column.notNull())
+        .addPrimaryKeyConstraint("identities_key", ["issuer", "subject"])
+        .execute();
+      await db.schema
+        .createTable("sessions")
+        .addColumn("sha256", "text", (column) => column.primaryKey())
+        .addColumn("id", "text", (column) => column.notNull().unique())
+        .addColumn("account", "text", (column) => column.notNull().references("accounts.name"))
+        .addColumn("method", "text", (column) => column.notNull())
+        .addColumn("mfa", "integer", (column) => column.notNull())
+        .addColumn("address", "text", (column) => column.notNull())
+        .addColumn("created_at", "text", (column) => column.notNull())
+        .addColumn("last_used_at", "text", (column) => column.notNull())
+        .addColumn("expires_at", "text", (column) => column.notNull())
+        .execute();
+      await db.schema
+        .createTable("api_tokens")
+        .addColumn("sha256", "text", (column) => column.primaryKey())
+        .addColumn("id", "text", (column) => column.notNull().unique())
+        .addColumn("account", "text", (column) => column.notNull().references("accounts.name"))
+        .addColumn("name", "text", (column) => column.notNull())
+        .addColumn("scopes", "text", (column) => column.notNull())
+        .addColumn("created_at", "text", (column) => column.notNull())
+        .addColumn("expires_at", "text", (column) => column.notNull())
+        .addColumn("last_used_at", "text")
+        .execute();
+      await db.schema
+        .createTable("lock_outs")
+        .addColumn("key", "text", (column) => column.primaryKey())
+        .addColumn("failures", "text", (column) => column.notNull())
+        .addColumn("locked_until", "integer")
+        .execute();
+    },
+  },
+  "0004-approvals": {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await db.schema
+        .createTable("approval_keys")
+        .addColumn("account", "text", (column) => column.primaryKey())
+        .addColumn("public_key", "text", (column) => column.notNull())
+        .addColumn("created_at", "text", (column) => column.notNull())
+        .execute();
+      await db.schema
+        .createTable("break_glass_codes")
+        .addColumn("sha256", "text", (column) => column.primaryKey())
+        .addColumn("sealed_at", "text", (column) => column.notNull())
+        .execute();
+      await db.schema
+        .createTable("break_glass_uses")
+        .addColumn("id", "text", (column) => column.primaryKey())
+        .addColumn("used_at", "text", (column) => column.notNull())
+        .addColumn("account", "text", (column) => column.notNull())
+        .addColumn("person", "text", (column) => column.notNull())
+        .addColumn("request_id", "text", (column) => column.notNull())
+        .addColumn("reason", "text", (column) => column.notNull())
+        .addColumn("reviewed_at", "text")
+        .addColumn("reviewed_by", "text")
+        .addColumn("note", "text")
+        .execute();
+    },
+  },
 };

@@ -7,6 +7,15 @@ export interface Tables {
   readonly tokens: TokensTable;
   readonly settings: SettingsTable;
   readonly inspections: InspectionsTable;
+  readonly accounts: AccountsTable;
+  readonly passkeys: PasskeysTable;
+  readonly identities: IdentitiesTable;
+  readonly sessions: SessionsTable;
+  readonly api_tokens: ApiTokensTable;
+  readonly lock_outs: LockOutsTable;
+  readonly approval_keys: ApprovalKeysTable;
+  readonly break_glass_codes: BreakGlassCodesTable;
+  readonly break_glass_uses: BreakGlassUsesTable;
 }
 
 interface HostsTable {
@@ -57,4 +66,114 @@ interface InspectionsTable {
   paused_us: number | null;
   /** `started` until the look ends, then `done` or an error code. */
   outcome: string;
+}
+
+/** An account is never deleted: its name stands in facts. */
+interface AccountsTable {
+  name: string;
+  person: string;
+  /** A JSON list. */
+  roles: string;
+  created_at: string;
+  /** When a temporary account ends. */
+  expires_at: string | null;
+  disabled_at: string | null;
+  /** `by-hand`, `idle` or `expired`. */
+  disabled_because: string | null;
+  /** From when on days without a login are counted: the last login, or when it was made or enabled. */
+  idle_since: string;
+  last_login_at: string | null;
+  /** A PHC string of argon2id. */
+  password_hash: string | null;
+  /** 1 while the password is one that somebody else chose. */
+  password_must_change: number;
+  /** The TOTP secret, encrypted with the key beside the database. */
+  totp_sealed: string | null;
+  /** The last time step whose code was used (RFC 6238, 5.2). */
+  totp_step: number | null;
+  /** What authenticators know the account by (WebAuthn, 5.4.3): random. */
+  user_handle: string;
+}
+
+interface PasskeysTable {
+  /** The credential ID, base64url. */
+  id: string;
+  account: string;
+  name: string;
+  /** COSE_Key, base64url. */
+  public_key: string;
+  counter: number;
+  /** A JSON list. */
+  transports: string;
+  created_at: string;
+  last_used_at: string | null;
+}
+
+/** Whom an OpenID provider's subject is here. */
+interface IdentitiesTable {
+  issuer: string;
+  subject: string;
+  account: string;
+  created_at: string;
+}
+
+/** A session is known only by the SHA-256 of its token. */
+interface SessionsTable {
+  sha256: string;
+  id: string;
+  account: string;
+  /** `password`, `passkey` or `oidc`. */
+  method: string;
+  mfa: number;
+  address: string;
+  created_at: string;
+  last_used_at: string;
+  expires_at: string;
+}
+
+/** A token is known only by the SHA-256 of its text. */
+interface ApiTokensTable {
+  sha256: string;
+  id: string;
+  account: string;
+  name: string;
+  /** A JSON list, or `"all"`. */
+  scopes: string;
+  created_at: string;
+  expires_at: string;
+  last_used_at: string | null;
+}
+
+/** Failed logins by name, whether there is such an account or not. */
+interface LockOutsTable {
+  /** An HMAC of the name: what is typed there may be a password. */
+  key: string;
+  /** A JSON list of times, in milliseconds since the epoch. */
+  failures: string;
+  locked_until: number | null;
+}
+
+/** The key that an account signs its approvals with: raw Ed25519, base64. */
+interface ApprovalKeysTable {
+  account: string;
+  public_key: string;
+  created_at: string;
+}
+
+/** The sealed code is known only by the SHA-256 of its text. */
+interface BreakGlassCodesTable {
+  sha256: string;
+  sealed_at: string;
+}
+
+interface BreakGlassUsesTable {
+  id: string;
+  used_at: string;
+  account: string;
+  person: string;
+  request_id: string;
+  reason: string;
+  reviewed_at: string | null;
+  reviewed_by: string | null;
+  note: string | null;
 }

@@ -4,7 +4,8 @@ import type { DomainEvent } from "./domain-event.ts";
 import type { EventCallback } from "./event-callbacks.ts";
 import type { EventThreadData, FromEventThread, ToEventThread } from "./event-thread.ts";
 import { EventThreadOrder } from "./event-thread-order.ts";
-import { libvirt, type VirConnect } from "./prototypes.ts";
+import { libvirtFailureToError } from "./libvirt-error.ts";
+import { libvirt, type VirConnect, type VirStream } from "./prototypes.ts";
 import { threadOptions } from "./thread-options.ts";
 
 /** What a watched connection wants to hear. */
@@ -12,6 +13,13 @@ export interface ConnectionListener {
   event(event: DomainEvent): void;
   /** The connection broke: the host's libvirt went away or answers no more, or `cause`. */
   lost(cause?: unknown): void;
+}
+
+/** What a watched stream brings. */
+export interface StreamListener {
+  data(bytes: Uint8Array): void;
+  /** No more comes: its other side ended it, or it broke with `cause`. */
+  ended(cause?: unknown): void;
 }
 
 /** Milliseconds that the end of the process waits for the thread; it needs a few, more while it starts. */
@@ -31,6 +39,9 @@ export class EventLoop {
   readonly #exited: Promise<unknown>;
   readonly #listeners = new Map<number, ConnectionListener>();
   readonly #forgetting = new Map<number, () => void>();
+  readonly #streamListeners = new Map<number, StreamListener>();
+  readonly #forgettingStreams = new Map<number, () => void>();
+  #streams = 0;
   #holders = 0;
 
   constructor() {
@@ -57,6 +68,24 @@ export class EventLoop {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#forgetting.set(connection, resolve);
     this.#post({ kind: "forget", connection });
+    return promise;
+  }
+
+  /** Listens to a stream from now on; answers the number to `forgetStream` it by. */
+  watchStream(stream: VirStream, listener: StreamListener): number {
+    this.#streams += 1;
+    const number = this.#streams;
+    this.#streamListeners.set(number, listener);
+    this.#post({ kind: "watch-stream", number, stream });
+    return number;
+  }
+
+  /** Resolves when the thread touches the stream no more, so that it may be closed. */
+  forgetStream(number: number): Promise<void> {
+    this.#streamListeners.delete(number);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#forgettingStreams.set(number, resolve);
+    this.#post({ kind: "forget-stream", number });
     return promise;
   }
 
@@ -92,6 +121,7 @@ export class EventLoop {
     this.#worker.on("message", (message: FromEventThread) => this.#hear(message));
     this.#worker.on("error", (cause) => {
       for (const listener of this.#listeners.values()) listener.lost(cause);
+      for (const listener of this.#streamListeners.values()) listener.ended(cause);
     });
     // From now on only those who hold the loop keep the process alive.
     if (this.#holders === 0) this.#worker.unref();
@@ -127,6 +157,18 @@ export class EventLoop {
       case "forgotten":
         this.#forgetting.get(message.connection)?.();
         this.#forgetting.delete(message.connection);
+        return;
+      case "stream-data":
+        this.#streamListeners.get(message.number)?.data(message.bytes);
+        return;
+      case "stream-ended":
+        this.#streamListeners
+          .get(message.number)
+          ?.ended(message.failure && libvirtFailureToError(message.failure));
+        return;
+      case "stream-forgotten":
+        this.#forgettingStreams.get(message.number)?.();
+        this.#forgettingStreams.delete(message.number);
         return;
     }
   }

@@ -13,7 +13,9 @@ import {
   unregisterEventCallbacks,
 } from "./event-callbacks.ts";
 import { EventThreadOrder } from "./event-thread-order.ts";
-import { libvirt, type VirConnect } from "./prototypes.ts";
+import type { LibvirtFailure } from "./libvirt-error.ts";
+import { libvirt, type VirConnect, type VirStream } from "./prototypes.ts";
+import { WatchedStreams } from "./watched-streams.ts";
 
 export interface EventThreadData {
   /** libvirt's timer that the main thread sets to end the wait. */
@@ -24,13 +26,22 @@ export interface EventThreadData {
 
 export type ToEventThread =
   | { readonly kind: "watch"; readonly connection: number; readonly conn: VirConnect }
-  | { readonly kind: "forget"; readonly connection: number };
+  | { readonly kind: "forget"; readonly connection: number }
+  | { readonly kind: "watch-stream"; readonly number: number; readonly stream: VirStream }
+  | { readonly kind: "forget-stream"; readonly number: number };
 
 export type FromEventThread =
   | { readonly kind: "ready"; readonly callbacks: readonly EventCallback[] }
   | { readonly kind: "event"; readonly connection: number; readonly event: DomainEvent }
   | { readonly kind: "lost"; readonly connection: number }
-  | { readonly kind: "forgotten"; readonly connection: number };
+  | { readonly kind: "forgotten"; readonly connection: number }
+  | { readonly kind: "stream-data"; readonly number: number; readonly bytes: Uint8Array }
+  | {
+      readonly kind: "stream-ended";
+      readonly number: number;
+      readonly failure: LibvirtFailure | undefined;
+    }
+  | { readonly kind: "stream-forgotten"; readonly number: number };
 
 if (parentPort === null) throw new Error("event-thread.ts runs as a worker only");
 const port = parentPort;
@@ -49,12 +60,23 @@ function obey(message: ToEventThread): void {
       watched.delete(message.connection);
       post({ kind: "forgotten", connection: message.connection });
       return;
+    case "watch-stream":
+      streams.watch(message.number, message.stream);
+      return;
+    case "forget-stream":
+      streams.forget(message.number);
+      post({ kind: "stream-forgotten", number: message.number });
+      return;
   }
 }
 
 const callbacks = registerEventCallbacks((connection, event) =>
   post({ kind: "event", connection, event }),
 );
+const streams = new WatchedStreams({
+  data: (number, bytes) => post({ kind: "stream-data", number, bytes }),
+  ended: (number, failure) => post({ kind: "stream-ended", number, failure }),
+});
 post({ kind: "ready", callbacks });
 
 for (;;) {
@@ -64,6 +86,7 @@ for (;;) {
     obey(got.message as ToEventThread); // event-loop.ts sends nothing else
   }
   if (Atomics.load(order, 0) !== EventThreadOrder.run) break;
+  streams.leaveEnded();
   // libvirt's close callback may come from any thread, this loop turns whenever a socket closes.
   for (const [connection, conn] of watched) {
     if (lib.virConnectIsAlive(conn) === 1) continue;
@@ -73,6 +96,7 @@ for (;;) {
   if (lib.virEventRunDefaultImpl() < 0) throw new Error("libvirt's event loop failed");
 }
 
+streams.close();
 unregisterEventCallbacks(callbacks);
 Atomics.store(order, 0, EventThreadOrder.left);
 Atomics.notify(order, 0);

@@ -31,7 +31,7 @@ const tables = {
     keepTpm: 1 << 6,
   },
   /** Neither means the state that the VM is in now. */
-  modify: { live: 1 << 0, config: 1 << 1 },
+  modify: { live: 1 << 0, config: 1 << 1, force: 1 << 2 },
   amount: { live: 1 << 0, config: 1 << 1, maximum: 1 << 2 },
   save: { bypassCache: 1 << 0, running: 1 << 1, paused: 1 << 2, resetNvram: 1 << 3 },
   coreDump: {
@@ -41,6 +41,9 @@ const tables = {
     reset: 1 << 3,
     memoryOnly: 1 << 4,
   },
+  console: { force: 1 << 0, safe: 1 << 1 },
+  backup: { reuseExternal: 1 << 0 },
+  volumeResize: { allocate: 1 << 0, delta: 1 << 1, shrink: 1 << 2 },
   snapshotCreate: {
     redefine: 1 << 0,
     current: 1 << 1,

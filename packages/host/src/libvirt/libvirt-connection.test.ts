@@ -133,7 +133,7 @@ test("LibvirtConnection: snapshots are taken, listed with their parents, reverte
   assert.match(await connection.snapshotXml(uuid, "one"), /<name>one<\/name>/);
   await connection.deleteSnapshot(uuid, "one", ["children"]);
   assert.deepEqual(await connection.listSnapshots(uuid), []);
-  await assert.rejects(connection.snapshotXml(uuid, "one"), is("libvirt/failed"));
+  await assert.rejects(connection.snapshotXml(uuid, "one"), is("snapshot/unknown"));
 });
 
 test("LibvirtConnection: networks and storage pools are listed; a network lives and ends", async () => {

@@ -1,7 +1,9 @@
+import type { Duplex } from "node:stream";
 import type { Bytes } from "@casemate/core";
 import type { ConnectionInfo } from "./calls/connection-calls.ts";
 import type { Domain } from "./domain.ts";
 import type { DomainEvent } from "./domain-event.ts";
+import type { CompletedJob, DomainJob } from "./domain-job.ts";
 import type { DomainSnapshot } from "./domain-snapshot.ts";
 import type { EventStream } from "./event-stream.ts";
 import type { LibvirtFlags } from "./flags.ts";
@@ -10,6 +12,7 @@ import { OpenConnection, type OpenOptions } from "./open-connection.ts";
 import type { PauseReason } from "./pause-reason.ts";
 import { parseQmpReply, type QmpCommand } from "./qmp.ts";
 import type { StoragePool } from "./storage-pool.ts";
+import type { StorageVolume } from "./storage-volume.ts";
 
 /** virDomainCoreDumpFormat. */
 const coreDumpFormats = { raw: 0, kdumpZlib: 1, kdumpLzo: 2, kdumpSnappy: 3, winDmp: 4 } as const;
@@ -260,14 +263,45 @@ export class LibvirtConnection implements AsyncDisposable {
     return this.#open.call("abortJob", [uuid], signal);
   }
 
-  /** The new snapshot's name. */
+  /** libvirt's job on the VM; undefined while there is none. */
+  job(uuid: string, signal?: AbortSignal): Promise<DomainJob | undefined> {
+    return this.#open.call("job", [uuid], signal);
+  }
+
+  /** How the VM's last job ended, told once; undefined where libvirt has forgotten it. */
+  completedJob(uuid: string, signal?: AbortSignal): Promise<CompletedJob | undefined> {
+    return this.#open.call("completedJob", [uuid], signal);
+  }
+
+  /** Begins to copy disks of a running VM; `job` tells how far it is, `completedJob` how it went. */
+  beginBackup(
+    uuid: string,
+    xml: string,
+    flags: LibvirtFlags<"backup"> = [],
+    signal?: AbortSignal,
+  ): Promise<void> {
+    return this.#open.call("beginBackup", [uuid, xml, flags], signal);
+  }
+
+  /** An element of the definitions' <metadata>, in a namespace of its own; `null` removes it. */
+  setMetadata(
+    uuid: string,
+    xml: string | null,
+    of: { readonly key: string; readonly uri: string },
+    flags: LibvirtFlags<"modify"> = [],
+    signal?: AbortSignal,
+  ): Promise<void> {
+    return this.#open.call("setMetadata", [uuid, xml, of.key, of.uri, flags], signal);
+  }
+
+  /** The new snapshot's name. Cancelling ends the job where it saves memory to a file. */
   createSnapshot(
     uuid: string,
     xml: string,
     flags: LibvirtFlags<"snapshotCreate"> = [],
     signal?: AbortSignal,
   ): Promise<string> {
-    return this.#open.call("createSnapshot", [uuid, xml, flags], signal);
+    return this.#open.job(uuid, "createSnapshot", [uuid, xml, flags], signal);
   }
 
   listSnapshots(uuid: string, signal?: AbortSignal): Promise<DomainSnapshot[]> {
@@ -327,6 +361,87 @@ export class LibvirtConnection implements AsyncDisposable {
 
   listStoragePools(signal?: AbortSignal): Promise<StoragePool[]> {
     return this.#open.call("listStoragePools", [], signal);
+  }
+
+  /** A pool's definition, in libvirt's XML. */
+  storagePoolXml(uuid: string, signal?: AbortSignal): Promise<string> {
+    return this.#open.call("storagePoolXml", [uuid], signal);
+  }
+
+  /** Defines a pool and starts it. */
+  defineStoragePool(xml: string, signal?: AbortSignal): Promise<StoragePool> {
+    return this.#open.call("defineStoragePool", [xml], signal);
+  }
+
+  /** Stops a pool and forgets it; what it holds stays. */
+  undefineStoragePool(uuid: string, signal?: AbortSignal): Promise<void> {
+    return this.#open.call("undefineStoragePool", [uuid], signal);
+  }
+
+  /** Has libvirt look anew what a pool holds. */
+  refreshStoragePool(uuid: string, signal?: AbortSignal): Promise<void> {
+    return this.#open.call("refreshStoragePool", [uuid], signal);
+  }
+
+  listVolumes(pool: string, signal?: AbortSignal): Promise<StorageVolume[]> {
+    return this.#open.call("listVolumes", [pool], signal);
+  }
+
+  /** The volume of a path; undefined where no pool has it. */
+  findVolume(path: string, signal?: AbortSignal): Promise<StorageVolume | undefined> {
+    return this.#open.call("findVolume", [path], signal);
+  }
+
+  /** A volume's definition, in libvirt's XML. */
+  volumeXml(path: string, signal?: AbortSignal): Promise<string> {
+    return this.#open.call("volumeXml", [path], signal);
+  }
+
+  createVolume(pool: string, xml: string, signal?: AbortSignal): Promise<StorageVolume> {
+    return this.#open.call("createVolume", [pool, xml], signal);
+  }
+
+  /** @param from the path of the volume to copy. */
+  cloneVolume(
+    pool: string,
+    xml: string,
+    from: string,
+    signal?: AbortSignal,
+  ): Promise<StorageVolume> {
+    return this.#open.call("cloneVolume", [pool, xml, from], signal);
+  }
+
+  resizeVolume(
+    path: string,
+    capacity: Bytes,
+    flags: LibvirtFlags<"volumeResize"> = [],
+    signal?: AbortSignal,
+  ): Promise<void> {
+    return this.#open.call("resizeVolume", [path, capacity, flags], signal);
+  }
+
+  wipeVolume(path: string, signal?: AbortSignal): Promise<void> {
+    return this.#open.call("wipeVolume", [path], signal);
+  }
+
+  deleteVolume(path: string, signal?: AbortSignal): Promise<void> {
+    return this.#open.call("deleteVolume", [path], signal);
+  }
+
+  /**
+   * The bytes of a VM's console both ways, for one user at a time: `console/in-use`, unless forced. It ends
+   * when the VM does. While a guest takes nothing of what is sent, libvirt answers no other calls of the
+   * connection: a console is better given one of its own.
+   *
+   * @param device libvirt's alias, `serial0`; the first console where undefined.
+   */
+  openConsole(
+    uuid: string,
+    device?: string,
+    flags: LibvirtFlags<"console"> = [],
+    signal?: AbortSignal,
+  ): Promise<Duplex> {
+    return this.#open.openConsole(uuid, device, flags, signal);
   }
 
   /**

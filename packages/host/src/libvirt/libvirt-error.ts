@@ -3,16 +3,25 @@ import { CasemateError, type ErrorCode } from "@casemate/core";
 /** virErrorNumber (virterror.h), the numbers that decide something here. */
 export const virErrorNumber = {
   noSupport: 3,
+  operationFailed: 9,
+  xmlError: 27,
+  domExist: 28,
   operationDenied: 29,
   systemError: 38,
   noDomain: 42,
   noNetwork: 43,
   authFailed: 45,
   noStoragePool: 49,
+  noStorageVol: 50,
+  operationInvalid: 55,
   noDomainSnapshot: 72,
+  operationAborted: 78,
   authCancelled: 79,
   accessDenied: 88,
+  storageVolExist: 90,
+  xmlInvalidSchema: 92,
   authUnavailable: 94,
+  deviceMissing: 99,
 } as const;
 
 /** An error as it crosses from the thread that called libvirt: plain, so that it can be posted. */

@@ -2,8 +2,10 @@ import { CasemateError } from "@casemate/core";
 import type { CallRequest } from "./call-thread.ts";
 import type { CallArguments, CallResult, Calls } from "./calls/calls.ts";
 import type { ConnectionInfo, KeepAlive, RegisteredCallback } from "./calls/connection-calls.ts";
+import { ConsoleStream } from "./console-stream.ts";
 import type { DomainEvent } from "./domain-event.ts";
 import { EventStream } from "./event-stream.ts";
+import type { LibvirtFlags } from "./flags.ts";
 import {
   acquireLibvirtThreads,
   type LibvirtThreads,
@@ -57,6 +59,7 @@ export class OpenConnection {
   readonly #letGo: () => void;
   readonly #lost = new AbortController();
   readonly #streams = new Set<EventStream<DomainEvent>>();
+  readonly #consoles = new Set<ConsoleStream>();
   readonly #underWay = new Set<Promise<unknown>>();
   #registered: Promise<readonly RegisteredCallback[]> | undefined;
   #closed: Promise<void> | undefined;
@@ -171,27 +174,63 @@ export class OpenConnection {
         ),
       );
     }
+    return orCancelled(doing, this.#run(name, args), signal);
+  }
+
+  /** The call, even while the connection closes. */
+  #run<K extends keyof Calls>(name: K, args: CallArguments<K>): Promise<CallResult<K>> {
     const running = this.#threads.calls.run({ kind: "call", name, conn: this.#conn, args });
     this.#underWay.add(running);
     const done = (): void => void this.#underWay.delete(running);
     running.then(done, done);
-    // The thread ran this very call with these very arguments.
-    return orCancelled(doing, running as Promise<CallResult<K>>, signal);
+    return running as Promise<CallResult<K>>; // the thread ran this very call with these very arguments
+  }
+
+  /** A VM's console; what of it is open when the connection closes ends with it. */
+  async openConsole(
+    uuid: string,
+    device: string | undefined,
+    flags: LibvirtFlags<"console">,
+    signal?: AbortSignal,
+  ): Promise<ConsoleStream> {
+    const opening = this.call("openConsole", [uuid, device ?? null, flags]);
+    const stream = await orCancelled("open the console", opening, signal).catch((thrown) => {
+      // Cancelled while libvirt still tries: what it opens in the end is closed.
+      opening.then(
+        (late) => this.#run("closeStream", [late]),
+        () => {},
+      );
+      throw thrown;
+    });
+    const { events } = this.#threads;
+    const opened = new ConsoleStream({
+      send: (bytes) => this.call("sendStream", [stream, bytes]),
+      listen: (listener) => {
+        const number = events.watchStream(stream, listener);
+        return async () => {
+          await events.forgetStream(number);
+          await this.#run("closeStream", [stream]);
+        };
+      },
+    });
+    this.#consoles.add(opened);
+    opened.once("close", () => this.#consoles.delete(opened));
+    return opened;
   }
 
   /** A call that libvirt can end early: cancelling asks it to, and waits until it has. */
-  async job<K extends "save" | "managedSave" | "coreDump">(
+  async job<K extends "save" | "managedSave" | "coreDump" | "createSnapshot">(
     uuid: string,
     name: K,
     args: CallArguments<K>,
     signal?: AbortSignal,
-  ): Promise<void> {
+  ): Promise<CallResult<K>> {
     if (signal?.aborted) throw cancelled(name, signal);
     // Refused when the job is over or has not begun; its own outcome then tells.
     const abort = (): void => void this.call("abortJob", [uuid]).catch(() => {});
     signal?.addEventListener("abort", abort, { once: true });
     try {
-      await this.call(name, args);
+      return await this.call(name, args);
     } catch (thrown) {
       throw signal?.aborted ? cancelled(name, signal) : thrown;
     } finally {
@@ -207,6 +246,7 @@ export class OpenConnection {
 
   async #close(): Promise<void> {
     for (const stream of this.#streams) stream.end();
+    await Promise.all(Array.from(this.#consoles, closed));
     await Promise.allSettled(this.#underWay);
     const registered = await this.#registered?.catch(() => []); // `watch` has told its callers
     await this.#threads.events.forget(this.#number);
@@ -227,5 +267,14 @@ export class OpenConnection {
     );
     this.#lost.abort(reason);
     for (const stream of this.#streams) stream.end(reason);
+    for (const console of this.#consoles) console.destroy(reason);
   }
+}
+
+/** Ends it, and resolves when nothing of it is left. */
+async function closed(console: ConsoleStream): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  console.once("close", () => resolve());
+  console.destroy();
+  if (!console.closed) await promise;
 }

@@ -7,6 +7,8 @@ export type VirDomain = Brand<bigint, "virDomainPtr">;
 export type VirDomainSnapshot = Brand<bigint, "virDomainSnapshotPtr">;
 export type VirNetwork = Brand<bigint, "virNetworkPtr">;
 export type VirStoragePool = Brand<bigint, "virStoragePoolPtr">;
+export type VirStorageVol = Brand<bigint, "virStorageVolPtr">;
+export type VirStream = Brand<bigint, "virStreamPtr">;
 
 /** Any other address: a C array, a function. */
 export type Address = Brand<bigint, "address">;
@@ -32,6 +34,31 @@ export interface VirStoragePoolInfo {
   readonly available: Wide;
 }
 
+export interface VirStorageVolInfo {
+  readonly type: number;
+  readonly capacity: Wide;
+  readonly allocation: Wide;
+}
+
+/** The fields that count for every kind of job. */
+export interface VirDomainJobInfo {
+  readonly type: number;
+  readonly timeElapsed: Wide;
+  readonly dataTotal: Wide;
+  readonly dataProcessed: Wide;
+  readonly memTotal: Wide;
+  readonly memProcessed: Wide;
+  readonly fileTotal: Wide;
+  readonly fileProcessed: Wide;
+}
+
+interface VirTypedParameter {
+  readonly field: string;
+  readonly type: number;
+  /** The union's eight bytes. */
+  readonly value: Wide;
+}
+
 export interface VirError {
   readonly code: number;
   readonly domain: number;
@@ -47,7 +74,7 @@ type ListAll<T> = (conn: VirConnect, list: Out<Address | T | null>, flags: Flags
 
 /**
  * The C prototypes of libvirt.so.0, as the headers of libvirt 9.0 have them; every one has been there
- * since libvirt 3.0.
+ * since libvirt 6.0.
  *
  * `char *!` is a string that the caller owns: koffi copies it and calls free().
  */
@@ -220,6 +247,44 @@ function bindLibvirt(library: LibraryHandle) {
       "int virDomainCoreDumpWithFormat(void *domain, const char *to, unsigned int dumpformat, unsigned int flags)",
     ),
     virDomainAbortJob: c<OnDomain>("int virDomainAbortJob(void *dom)"),
+    virDomainGetJobInfo: c<OnDomain<[info: object]>>(
+      "int virDomainGetJobInfo(void *dom, _Out_ virDomainJobInfo *info)",
+    ),
+    virDomainGetJobStats: c<
+      OnDomain<[type: Out<number>, params: Out<Address | null>, nparams: Out<number>, flags: Flags]>
+    >(
+      "int virDomainGetJobStats(void *domain, _Out_ int *type, _Out_ void **params, _Out_ int *nparams, unsigned int flags)",
+    ),
+    virTypedParamsFree: c<(params: Address, nparams: number) => void>(
+      "void virTypedParamsFree(void *params, int nparams)",
+    ),
+    virDomainSetMetadata: c<
+      OnDomain<[type: number, xml: string | null, key: string, uri: string, flags: Flags]>
+    >(
+      "int virDomainSetMetadata(void *domain, int type, const char *metadata, const char *key, const char *uri, unsigned int flags)",
+    ),
+    virDomainOpenConsole: c<OnDomain<[device: string | null, stream: VirStream, flags: Flags]>>(
+      "int virDomainOpenConsole(void *dom, const char *dev_name, void *st, unsigned int flags)",
+    ),
+
+    // libvirt-stream.h
+    virStreamNew: c<(conn: VirConnect, flags: Flags) => VirStream | null>(
+      "void *virStreamNew(void *conn, unsigned int flags)",
+    ),
+    virStreamSend: c<(stream: VirStream, data: Uint8Array, length: number) => number>(
+      "int virStreamSend(void *st, const void *data, size_t nbytes)",
+    ),
+    virStreamRecv: c<(stream: VirStream, data: Uint8Array, length: number) => number>(
+      "int virStreamRecv(void *st, void *data, size_t nbytes)",
+    ),
+    virStreamEventAddCallback: c<
+      (stream: VirStream, events: number, cb: Address, opaque: bigint, free: null) => number
+    >("int virStreamEventAddCallback(void *stream, int events, void *cb, void *opaque, void *ff)"),
+    virStreamEventRemoveCallback: c<(stream: VirStream) => number>(
+      "int virStreamEventRemoveCallback(void *stream)",
+    ),
+    virStreamAbort: c<(stream: VirStream) => number>("int virStreamAbort(void *st)"),
+    virStreamFree: c<(stream: VirStream) => number>("int virStreamFree(void *st)"),
 
     // libvirt-domain-snapshot.h
     virDomainSnapshotCreateXML: c<
@@ -302,6 +367,71 @@ function bindLibvirt(library: LibraryHandle) {
       "int virStoragePoolGetInfo(void *pool, _Out_ virStoragePoolInfo *info)",
     ),
     virStoragePoolFree: c<(pool: VirStoragePool) => number>("int virStoragePoolFree(void *pool)"),
+    virStoragePoolLookupByUUIDString: c<(conn: VirConnect, uuid: string) => VirStoragePool | null>(
+      "void *virStoragePoolLookupByUUIDString(void *conn, const char *uuidstr)",
+    ),
+    virStoragePoolGetXMLDesc: c<(pool: VirStoragePool, flags: Flags) => string | null>(
+      "char *! virStoragePoolGetXMLDesc(void *pool, unsigned int flags)",
+    ),
+    virStoragePoolDefineXML: c<
+      (conn: VirConnect, xml: string, flags: Flags) => VirStoragePool | null
+    >("void *virStoragePoolDefineXML(void *conn, const char *xml, unsigned int flags)"),
+    virStoragePoolCreate: c<(pool: VirStoragePool, flags: Flags) => number>(
+      "int virStoragePoolCreate(void *pool, unsigned int flags)",
+    ),
+    virStoragePoolDestroy: c<(pool: VirStoragePool) => number>(
+      "int virStoragePoolDestroy(void *pool)",
+    ),
+    virStoragePoolUndefine: c<(pool: VirStoragePool) => number>(
+      "int virStoragePoolUndefine(void *pool)",
+    ),
+    virStoragePoolRefresh: c<(pool: VirStoragePool, flags: Flags) => number>(
+      "int virStoragePoolRefresh(void *pool, unsigned int flags)",
+    ),
+    virStoragePoolListAllVolumes: c<
+      (pool: VirStoragePool, list: Out<Address | null>, flags: Flags) => number
+    >("int virStoragePoolListAllVolumes(void *pool, _Out_ void **vols, unsigned int flags)"),
+    virStoragePoolLookupByVolume: c<(vol: VirStorageVol) => VirStoragePool | null>(
+      "void *virStoragePoolLookupByVolume(void *vol)",
+    ),
+    virStorageVolLookupByPath: c<(conn: VirConnect, path: string) => VirStorageVol | null>(
+      "void *virStorageVolLookupByPath(void *conn, const char *path)",
+    ),
+    virStorageVolGetName: c<(vol: VirStorageVol) => string | null>(
+      "const char *virStorageVolGetName(void *vol)",
+    ),
+    virStorageVolGetPath: c<(vol: VirStorageVol) => string | null>(
+      "char *! virStorageVolGetPath(void *vol)",
+    ),
+    virStorageVolGetXMLDesc: c<(vol: VirStorageVol, flags: Flags) => string | null>(
+      "char *! virStorageVolGetXMLDesc(void *vol, unsigned int flags)",
+    ),
+    virStorageVolGetInfo: c<(vol: VirStorageVol, info: object) => number>(
+      "int virStorageVolGetInfo(void *vol, _Out_ virStorageVolInfo *info)",
+    ),
+    virStorageVolCreateXML: c<
+      (pool: VirStoragePool, xml: string, flags: Flags) => VirStorageVol | null
+    >("void *virStorageVolCreateXML(void *pool, const char *xmlDesc, unsigned int flags)"),
+    virStorageVolCreateXMLFrom: c<
+      (pool: VirStoragePool, xml: string, from: VirStorageVol, flags: Flags) => VirStorageVol | null
+    >(
+      "void *virStorageVolCreateXMLFrom(void *pool, const char *xmlDesc, void *clonevol, unsigned int flags)",
+    ),
+    virStorageVolResize: c<(vol: VirStorageVol, capacity: number, flags: Flags) => number>(
+      "int virStorageVolResize(void *vol, unsigned long long capacity, unsigned int flags)",
+    ),
+    virStorageVolWipe: c<(vol: VirStorageVol, flags: Flags) => number>(
+      "int virStorageVolWipe(void *vol, unsigned int flags)",
+    ),
+    virStorageVolDelete: c<(vol: VirStorageVol, flags: Flags) => number>(
+      "int virStorageVolDelete(void *vol, unsigned int flags)",
+    ),
+    virStorageVolFree: c<(vol: VirStorageVol) => number>("int virStorageVolFree(void *vol)"),
+
+    // Since 6.0.
+    virDomainBackupBegin: c<OnDomain<[backup: string, checkpoint: null, flags: Flags]>>(
+      "int virDomainBackupBegin(void *domain, const char *backupXML, const char *checkpointXML, unsigned int flags)",
+    ),
 
     /** A C function that takes no argument, returns an int and does nothing else. */
     harmless: library.symbol("virGetLastErrorCode") as Address, // koffi's symbols are untyped
@@ -337,6 +467,30 @@ function defineStructs(): void {
     capacity: "unsigned long long",
     allocation: "unsigned long long",
     available: "unsigned long long",
+  });
+  koffi.struct("virStorageVolInfo", {
+    type: "int",
+    capacity: "unsigned long long",
+    allocation: "unsigned long long",
+  });
+  koffi.struct("virDomainJobInfo", {
+    type: "int",
+    timeElapsed: "unsigned long long",
+    timeRemaining: "unsigned long long",
+    dataTotal: "unsigned long long",
+    dataProcessed: "unsigned long long",
+    dataRemaining: "unsigned long long",
+    memTotal: "unsigned long long",
+    memProcessed: "unsigned long long",
+    memRemaining: "unsigned long long",
+    fileTotal: "unsigned long long",
+    fileProcessed: "unsigned long long",
+    fileRemaining: "unsigned long long",
+  });
+  koffi.struct("virTypedParameter", {
+    field: koffi.array("char", 80), // VIR_TYPED_PARAM_FIELD_LENGTH
+    type: "int",
+    value: "unsigned long long",
   });
   koffi.struct("virError", {
     code: "int",
@@ -392,6 +546,32 @@ export function takePointers<T extends bigint>(array: Address | null, count: num
     return koffi.decode(array, "void *", count) as T[]; // the caller knows what the array holds
   } finally {
     koffi.free(array);
+  }
+}
+
+/** virTypedParameterType. */
+const typedParameter = { boolean: 6, string: 7 } as const;
+
+/**
+ * libvirt's named parameters, by name: text, truth, or an integer of up to 64 bits (a double stays its
+ * bits: nobody asks for one). libvirt's memory is given back.
+ */
+export function takeTypedParameters(
+  params: Address | null,
+  count: number,
+): Map<string, string | boolean | bigint> {
+  const taken = new Map<string, string | boolean | bigint>();
+  if (params === null) return taken;
+  try {
+    const list = koffi.decode(params, "virTypedParameter", count) as VirTypedParameter[]; // as declared above
+    for (const { field, type, value } of list) {
+      const bits = BigInt(value);
+      if (type === typedParameter.string) taken.set(field, koffi.decode(bits, "char", -1));
+      else taken.set(field, type === typedParameter.boolean ? (bits & 0xffn) !== 0n : bits);
+    }
+    return taken;
+  } finally {
+    libvirt().virTypedParamsFree(params, count);
   }
 }
 

@@ -66,6 +66,11 @@ export class CopyingMemory implements PhysicalMemory {
     return old;
   }
 
+  /** All of it: copying allocates nothing in the guest. */
+  populated(): Iterable<MemoryRange> {
+    return this.ranges;
+  }
+
   refresh(): void {
     if (!this.live) return;
     this.#young.clear();

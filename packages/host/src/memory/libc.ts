@@ -41,10 +41,12 @@ export const ioctl = call<[fd: number, request: number, argument: number]>(
   "int ioctl(int fd, ulong request, ulong argument)",
 );
 
-/** pidfd_open(2) by its system call number: glibc has had a wrapper only since 2.36. */
-export const pidfdOpen = (pid: number): number => syscall(434, pid, 0);
-const syscall = call<[number: number, a: number, b: number]>(
-  "long syscall(long number, long a, long b)",
+/** pidfd_open(2) by its system call number, as `pidfdGetfd`: glibc has had wrappers only since 2.36. */
+export const pidfdOpen = (pid: number): number => syscall(434, pid, 0, 0);
+/** pidfd_getfd(2): a copy of another process's descriptor. */
+export const pidfdGetfd = (pidFd: number, fd: number): number => syscall(438, pidFd, fd, 0);
+const syscall = call<[number: number, a: number, b: number, c: number]>(
+  "long syscall(long number, long a, long b, long c)",
 );
 
 /** poll(2) on `struct pollfd[]` in a buffer. */

@@ -1,5 +1,5 @@
 import { closeSync } from "node:fs";
-import { CasemateError, type MemoryRange, type PhysicalMemory } from "@casemate/core";
+import { CasemateError, gpa, type MemoryRange, type PhysicalMemory } from "@casemate/core";
 import { lastError, lseek } from "./libc.ts";
 import { firstPieceAfter, type RamPiece, rangesOf } from "./ram-piece.ts";
 import { WindowMapping, type WindowPart } from "./window-mapping.ts";
@@ -68,20 +68,14 @@ export class MappedMemory implements PhysicalMemory {
     if (this.#state === "open" && this.#options.isAlive?.() === false) this.#state = "gone";
   }
 
-  /**
-   * The RAM that has been written to, as the files' holes tell; the rest reads as zeros.
-   *
-   * Whoever reads all of a running guest should keep to it: reading a hole of shared memory makes the
-   * host allocate the page.
-   */
-  populated(): readonly MemoryRange[] {
-    if (this.#state !== "open") throw this.#unusable();
-    const found: { start: number; end: number }[] = [];
+  /** The RAM that has been written to, as the files' holes tell; the rest reads as zeros. */
+  *populated(): Generator<MemoryRange> {
     for (const piece of this.#options.pieces) {
       const fd = this.#options.fds[piece.file] ?? -1;
       const shift = piece.start - piece.offset;
       const end = piece.end - shift;
       for (let at = piece.offset; at < end; ) {
+        if (this.#state !== "open") throw this.#unusable();
         let data = lseek(fd, at, SEEK_DATA);
         if (data < 0 && lastError() === "ENXIO") break;
         if (data < 0) data = at; // a file system that cannot tell: all may be data
@@ -90,10 +84,9 @@ export class MappedMemory implements PhysicalMemory {
         // A file system whose blocks are no pages tells bytes; a page with some data is data.
         const from = Math.max(at, Math.floor(data / 4096) * 4096);
         at = hole < 0 ? end : Math.min(end, Math.ceil(hole / 4096) * 4096);
-        found.push({ start: from + shift, end: at + shift });
+        yield { start: gpa(from + shift), end: gpa(at + shift) };
       }
     }
-    return rangesOf(found);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

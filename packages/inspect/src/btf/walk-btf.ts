@@ -32,7 +32,7 @@ const NAME_BYTES = Uint8Array.from({ length: 256 }, (_, byte) =>
 const ODD_BYTES = 32;
 
 /**
- * Every place in `ranges` (all of RAM unless told otherwise) that may be a kernel's BTF, lowest first.
+ * Every place in `ranges` (all RAM that was ever written to unless told otherwise) that may be a kernel's BTF, lowest first.
  *
  * A kernel image lies in one run of physical memory and its BTF with it, so one page in 512 KiB tells:
  * the names of a BTF are nothing but identifiers. This reads 8 MiB of each GiB.
@@ -42,10 +42,11 @@ const ODD_BYTES = 32;
 export function* walkBtf(
   physical: PhysicalReader,
   budget: Budget,
-  ranges: readonly MemoryRange[] = physical.memory.ranges,
+  ranges: Iterable<MemoryRange> = physical.memory.populated(),
 ): Generator<BtfLocation> {
   const seen = new Set<number>();
   for (const range of ranges) {
+    budget.step();
     const first = Math.ceil(range.start / STRIDE) * STRIDE;
     const findHeader = headerFinder(physical, range.start, budget);
     for (let at = first; at + PAGE <= range.end; at += STRIDE) {

@@ -1,10 +1,16 @@
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
+import { GiB, MiB } from "@casemate/core";
+import { openMemoryImage } from "@casemate/host";
 import { ByteMemory } from "../../test/byte-memory.ts";
 import { BANNER, buildGuest } from "../../test/guest-builder.ts";
 import { KALLSYMS_LAYOUTS } from "../../test/kallsyms-builder.ts";
 import { processes } from "../views/processes.ts";
 import { attach } from "./attach.ts";
+import { findRelease } from "./find-release.ts";
+import type { KernelTypes } from "./kernel-types.ts";
 import { ProfileCache } from "./profile-cache.ts";
 
 for (const layout of KALLSYMS_LAYOUTS) {
@@ -148,4 +154,88 @@ test("attach: types of another guest do not serve for other symbols, nor where t
     code: "kernel/no-btf",
     message: /different/,
   });
+});
+
+/** Bytes that a file has room for on its file system. */
+const roomOf = (path: string) => statSync(path).blocks * 512;
+
+test("attach: neither reads nor fills the holes of memory that a guest hardly uses", async () => {
+  // Shared memory as QEMU's memfd is: a page of it that is only read is one that was allocated.
+  const directory = mkdtempSync("/dev/shm/casemate-sparse-");
+  try {
+    const path = join(directory, "ram");
+    const { bytes } = buildGuest().memory;
+    for (const [name, guest] of [
+      ["kernel", bytes],
+      ["none", bytes.subarray(0, 4096)],
+    ] as const) {
+      writeFileSync(path, guest);
+      truncateSync(path, 2 * GiB);
+      const before = roomOf(path);
+      await using memory = await openMemoryImage(path);
+      if (name === "kernel") assert.equal(attach(memory).facts.release, "6.6.6-synthetic");
+      else assert.throws(() => attach(memory), { code: "kernel/not-found" });
+      // Tables that start processors are looked for in all of the first MiB.
+      assert.ok(roomOf(path) - before <= MiB, `${name}: ${roomOf(path) - before} bytes more`);
+    }
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
+
+/** What the kernel image on the disk of a guest says, as the guest's RAM has it. */
+function typesOf({ memory, physicalBase, btfAt }: ReturnType<typeof buildGuest>): KernelTypes {
+  const offset = btfAt - physicalBase;
+  const words = memory.view;
+  const length = 24 + words.getUint32(btfAt + 16, true) + words.getUint32(btfAt + 20, true);
+  const place = (at: number, size: number) => ({
+    offset: at,
+    bytes: memory.bytes.slice(physicalBase + at, physicalBase + at + size),
+  });
+  return {
+    btf: place(offset, length),
+    notes: place(0x1200, 36),
+    banner: place(0x1000, BANNER.length),
+  };
+}
+
+test("attach: a kernel whose BTF was erased has the types it is given of its very build", () => {
+  const types = typesOf(buildRunning());
+  const erased = buildRunning();
+  eraseBtf(erased);
+  assert.equal(findRelease(erased.memory), "6.6.6-synthetic");
+  const profiles = new ProfileCache();
+  const kernel = attach(erased.memory, { types, profiles });
+  assert.equal(kernel.facts.types, "disk");
+  assert.ok(
+    kernel
+      .grant("kernelMetadata")
+      .read(processes)
+      .items.some(({ name }) => name === "sshd"),
+  );
+  assert.equal(attach(erased.memory, { profiles }).facts.types, "cached");
+  assert.equal(attach(buildRunning().memory, { types }).facts.types, "own");
+});
+
+test("attach: types of another build do not serve", () => {
+  const types = typesOf(buildRunning());
+  const erased = buildRunning();
+  eraseBtf(erased);
+  const other = (bytes: Uint8Array<ArrayBuffer>) => {
+    const changed = bytes.slice();
+    changed[20] = (changed[20] ?? 0) ^ 1;
+    return changed;
+  };
+  for (const wrong of [
+    { ...types, notes: { ...types.notes, bytes: other(types.notes.bytes) } },
+    { ...types, banner: { ...types.banner, bytes: other(types.banner.bytes) } },
+    { ...types, notes: { ...types.notes, offset: types.notes.offset + 4 } },
+    { ...types, btf: { ...types.btf, offset: types.btf.offset + 4096 } },
+  ]) {
+    assert.throws(() => attach(erased.memory, { types: wrong }), { code: "kernel/no-btf" });
+  }
+});
+
+test("findRelease: nothing where low memory leads to no kernel", () => {
+  assert.equal(findRelease(buildGuest().memory), undefined);
 });

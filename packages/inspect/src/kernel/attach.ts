@@ -5,12 +5,16 @@ import { PhysicalReader } from "../memory/physical-reader.ts";
 import { findBanner } from "./find-banner.ts";
 import { findRunningImage } from "./find-running-image.ts";
 import type { Kernel } from "./kernel.ts";
+import type { KernelTypes } from "./kernel-types.ts";
+import { openGiven } from "./open-given.ts";
 import { isRunning, openKernel } from "./open-kernel.ts";
 import { ProfileCache } from "./profile-cache.ts";
 
 export interface AttachOptions {
   /** Kernel builds seen before; share one among guests. */
   readonly profiles?: ProfileCache;
+  /** The types of the kernel, for one that has none in RAM; looked at only then. */
+  readonly types?: KernelTypes | undefined;
   /** What finding the kernel may cost; 10 s by default. */
   readonly budget?: BudgetLimits;
 }
@@ -28,7 +32,7 @@ const CANDIDATE_STEPS = 256;
  * The low memory that starts processors points to the page tables of the one that runs.
  *
  * Where RAM has no BTF (any more: who owns the kernel can erase it), the types of another guest serve that
- * had the very same symbols.
+ * had the very same symbols, or `options.types` if they are of its build.
  *
  * Throws `kernel/not-found`, `kernel/no-btf`, `kernel/no-symbols`, `kernel/unsupported`,
  * `kernel/damaged` or `inspect/budget`, and what the source throws.
@@ -55,6 +59,11 @@ export function attach(memory: PhysicalMemory, options: AttachOptions = {}): Ker
     budget.step(CANDIDATE_STEPS);
   }
   found ??= openKnown(physical, profiles);
+  if (found === undefined && options.types !== undefined) {
+    const opened = openGiven(physical, options.types, budget);
+    if (opened !== undefined) profiles.keep(opened.profile);
+    found = opened?.kernel;
+  }
   if (found !== undefined) return found;
   if (failure !== undefined) throw failure;
   throw noKernel(physical, budget);

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { gva } from "@casemate/core";
-import { buildGuest } from "../../test/guest-builder.ts";
+import { buildGuest, type GuestOptions } from "../../test/guest-builder.ts";
+import type { Budget } from "../budget.ts";
+import { MemoryFault } from "../memory/memory-fault.ts";
 import { defineView } from "../views/define-view.ts";
 import { processes } from "../views/processes.ts";
 import { attach } from "./attach.ts";
@@ -106,23 +108,87 @@ test("Grant.look: a list whose links do not lead back is torn, in a dump too", (
   assert.equal(consistency, "torn");
 });
 
-test("Grant.look: a circle of tasks is damage, and an endless one costs no more than the budget", () => {
+/** A guest in which the pointer `member` of the tasks `damaged` leads nowhere. */
+function damagedGuest(member: string, damaged: readonly number[], options: GuestOptions = {}) {
+  const guest = buildGuest(options);
+  const offset = guest.btf.offsetOf("task_struct", member);
+  for (const i of damaged) {
+    guest.memory.view.setBigUint64((guest.tasks[i] ?? 0) + offset, 0xdead_beef_dead_beefn, true);
+  }
+  return guest;
+}
+
+test("Grant.read: a damaged process is told, and the others are shown", () => {
+  for (const live of [false, true]) {
+    const guest = damagedGuest("real_cred", [2], { live });
+    const result = attach(guest.memory).grant("kernelMetadata").read(processes);
+    assert.deepEqual(
+      result.items.map(({ pid }) => pid),
+      [1, 77],
+    );
+    const at = `0x${(guest.directBase + BigInt(guest.tasks[2] ?? 0)).toString(16)}`;
+    assert.deepEqual(
+      result.damaged.map(({ object }) => object),
+      [`task_struct at ${at}`],
+    );
+    assert.match(result.damaged[0]?.reason ?? "", /0xdeadbeefdeadbeef/);
+    // What stays damaged in a guest that runs is not what a change looks like.
+    assert.equal(result.consistency, live ? "retried" : "consistent");
+  }
+});
+
+test("Grant.read: a list that breaks off is told, and what came before is shown", () => {
+  const guest = damagedGuest("tasks", [2]);
+  const { items, damaged } = attach(guest.memory).grant("kernelMetadata").read(processes);
+  assert.deepEqual(
+    items.map(({ pid }) => pid),
+    [1, 2],
+  );
+  assert.deepEqual(
+    damaged.map(({ object }) => object),
+    ["walk of task_struct"],
+  );
+});
+
+test("Grant.read: throws where all there is is damaged", () => {
+  const wrong = { code: "kernel/damaged", message: /no address/ };
+  for (const guest of [damagedGuest("real_cred", [1, 2, 3]), damagedGuest("tasks", [0])]) {
+    const grant = attach(guest.memory).grant("kernelMetadata");
+    assert.throws(() => grant.read(processes), wrong);
+  }
+});
+
+test("Grant.look: so much damage is that of the whole guest", () => {
+  const grant = attach(buildGuest().memory).grant("kernelMetadata");
+  const damage = () => {
+    throw new MemoryFault(gva(0n), "a null pointer", "a kernel address");
+  };
+  const look = (count: number) =>
+    grant.look(({ kernel }) => {
+      for (let i = 0; i < count; i += 1) kernel.attempt(damage, "nothing");
+    });
+  assert.equal(look(1000).damaged.length, 1000);
+  assert.throws(() => look(1001), { code: "kernel/damaged", message: /more than 1000/ });
+  assert.equal(look(1).damaged.length, 1);
+});
+
+test("Grant.look: a circle of tasks is told, and each of them shown once", () => {
   const guest = buildGuest();
   const [, first = 0, second = 0] = guest.tasks;
   const next = guest.btf.offsetOf("task_struct", "tasks");
   guest.memory.view.setBigUint64(second + next, guest.directBase + BigInt(first + next), true);
-  const grant = attach(guest.memory).grant("kernelMetadata");
-  assert.throws(() => grant.read(processes), { code: "kernel/damaged", message: /circles/ });
-  assert.throws(
-    () =>
-      grant.look(
-        (_, budget) => {
-          for (;;) budget.step();
-        },
-        { steps: 10_000 },
-      ),
-    {
-      code: "inspect/budget",
-    },
+  const { items, damaged } = attach(guest.memory).grant("kernelMetadata").read(processes);
+  assert.deepEqual(
+    items.map(({ pid }) => pid),
+    [1, 2],
   );
+  assert.match(damaged[0]?.reason ?? "", /circles/);
+});
+
+test("Grant.look: one without end costs no more than the budget", () => {
+  const grant = attach(buildGuest().memory).grant("kernelMetadata");
+  const endless = (_: unknown, budget: Budget) => {
+    for (;;) budget.step();
+  };
+  assert.throws(() => grant.look(endless, { steps: 10_000 }), { code: "inspect/budget" });
 });

@@ -1,6 +1,7 @@
 import { CasemateError, type PhysicalMemory, toCasemateError } from "@casemate/core";
 import { Budget, type BudgetLimits } from "../budget.ts";
 import type { View, ViewResult } from "../views/define-view.ts";
+import type { Damage } from "./damage.ts";
 import type { Access, DataClass } from "./data-class.ts";
 import type { KernelReader } from "./kernel-reader.ts";
 
@@ -14,6 +15,8 @@ export type Consistency = "consistent" | "retried" | "torn";
 export interface Look<Value> {
   readonly value: Value;
   readonly consistency: Consistency;
+  /** What is missing because it could not be read; where there is any, the value proves nothing clean. */
+  readonly damaged: readonly Damage[];
   readonly attempts: number;
   /** Elements that walks visited in the last attempt. */
   readonly steps: number;
@@ -43,7 +46,8 @@ export class Grant<Classes extends DataClass> {
   }
 
   /**
-   * Reads a view whose classes are granted. Throws `kernel/…`, `inspect/budget`, `auth/denied`, and
+   * Reads a view whose classes are granted; rows that are damaged are told, not shown. Throws `kernel/…`
+   * (`kernel/damaged` where all there is is damaged), `inspect/budget`, `auth/denied`, and
    * `inspect/not-found` where what the argument names is not there.
    */
   read<Needs extends Classes, Row extends object, Argument = undefined>(
@@ -64,6 +68,10 @@ export class Grant<Classes extends DataClass> {
       return view.read(access as unknown as Access<Needs>, budget, argument as Argument);
     }, limits);
     const { value: items, ...cost } = look;
+    const [first] = cost.damaged;
+    if (items.length === 0 && first !== undefined) {
+      throw new CasemateError("kernel/damaged", first.reason);
+    }
     return { view: view.id, kind: view.kind, items, ...cost };
   }
 
@@ -89,8 +97,11 @@ export class Grant<Classes extends DataClass> {
       this.#kernel.begin(budget);
       try {
         const value = read(this.#access, budget);
-        torn = { value, consistency: "torn", attempts: attempt, steps: budget.spent };
-        if (this.#kernel.isConsistent()) {
+        const { damaged } = this.#kernel;
+        torn = { value, consistency: "torn", damaged, attempts: attempt, steps: budget.spent };
+        // What changes under the reader looks damaged: only what stays so is.
+        const isConsistent = this.#kernel.isConsistent() && (last || damaged.length === 0);
+        if (isConsistent) {
           return finish({ ...torn, consistency: attempt === 1 ? "consistent" : "retried" });
         }
         if (last) return finish(torn);
@@ -99,7 +110,6 @@ export class Grant<Classes extends DataClass> {
         const isDamaged = error.code === "kernel/damaged";
         const isOver = error.code === "inspect/budget" || (isDamaged && last);
         if (isOver && torn !== undefined) return finish(torn);
-        // A guest that changes under the reader looks damaged: only what stays so is.
         if (!isDamaged || last) throw error;
       }
       budget = budget.renew(); // HOSTILE: a guest that never holds still gets no more time for it.

@@ -9,8 +9,11 @@ export interface KernelFacts {
   readonly release: string;
   /** NT_GNU_BUILD_ID in hexadecimal, where the kernel carries one. */
   readonly buildId: string | undefined;
-  /** Whether its types are from its own memory, or those of another guest that had its very symbols. */
-  readonly types: "own" | "cached";
+  /**
+   * Whether its types are from its own memory, of another guest that had its very symbols, or from the
+   * kernel image of its build that is on its disk.
+   */
+  readonly types: "own" | "cached" | "disk";
   /** `_text`, with KASLR. */
   readonly textBase: Gva;
   /** From `_text` to `_end`, in bytes. */

@@ -37,6 +37,16 @@ export class KernelProfile {
   /** Reads the build of the kernel whose BTF is at `location`. Throws `kernel/no-symbols`, `kernel/damaged`. */
   static read(physical: PhysicalReader, location: BtfLocation, budget: Budget): KernelProfile {
     const btf = physical.copy(location.start, location.length);
+    return KernelProfile.readWith(btf, physical, location, budget);
+  }
+
+  /** As `read`, with the types of a kernel that has none (any more) at `location`, where its BTF would be. */
+  static readWith(
+    btf: Uint8Array<ArrayBuffer>,
+    physical: PhysicalReader,
+    location: BtfLocation,
+    budget: Budget,
+  ): KernelProfile {
     const kallsyms = findKallsyms(physical, location.start, budget);
     if (kallsyms === undefined) {
       throw new CasemateError(

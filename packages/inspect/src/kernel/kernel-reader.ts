@@ -1,4 +1,4 @@
-import { CasemateError, type Gva, gva } from "@casemate/core";
+import { CasemateError, formatAddress, type Gva, gva, toCasemateError } from "@casemate/core";
 import type { Btf } from "../btf/btf.ts";
 import { BtfKind } from "../btf/btf-kind.ts";
 import type { StructLayout } from "../btf/struct-layout.ts";
@@ -6,12 +6,15 @@ import { Budget } from "../budget.ts";
 import type { KernelMemory } from "../memory/kernel-memory.ts";
 import { type MapleEntry, walkMapleTree } from "../walk/walk-maple-tree.ts";
 import { walkXarray, type XarrayEntry } from "../walk/walk-xarray.ts";
+import type { Damage } from "./damage.ts";
 import type { KernelFacts } from "./kernel-facts.ts";
 import type { KernelProfile } from "./kernel-profile.ts";
 import { StructType } from "./struct-type.ts";
 
 /** A kernel built for 8192 processors is the largest there is (`NR_CPUS`). */
 const MAX_CPUS = 8192;
+/** HOSTILE: a guest with more damage than this is told to be damaged as a whole. */
+const MAX_DAMAGED = 1000;
 
 /**
  * The kernel's own structures, by the kernel's own names: the reader for kernel metadata.
@@ -32,6 +35,7 @@ export class KernelReader {
   readonly #live: boolean;
   #links: bigint[] = [];
   #torn = false;
+  #damaged: Damage[] = [];
 
   constructor(profile: KernelProfile, memory: KernelMemory, facts: KernelFacts, live: boolean) {
     this.#profile = profile;
@@ -150,6 +154,44 @@ export class KernelReader {
     return value;
   }
 
+  /** What the look at hand could not read and went on without. */
+  get damaged(): readonly Damage[] {
+    return this.#damaged;
+  }
+
+  /**
+   * What `read` returns; where memory is damaged, `undefined`, and the look tells of `object` at `at`.
+   *
+   * Only `kernel/damaged` is told and passed over: nothing is left out in silence.
+   */
+  attempt<Value>(read: () => Value, object: string, at?: Gva): Value | undefined {
+    try {
+      return read();
+    } catch (thrown) {
+      this.#tell(thrown, object, at);
+      return undefined;
+    }
+  }
+
+  /** What `walk` yields until it breaks off; then the look tells of `object`, which was walked. */
+  *attemptWalk<Item>(walk: Iterable<Item>, object: string, at?: Gva): Generator<Item> {
+    try {
+      yield* walk;
+    } catch (thrown) {
+      this.#tell(thrown, object, at);
+    }
+  }
+
+  /**
+   * Calls `visit` once for each struct that `walk` finds, which are all of type `struct`. Those that are
+   * damaged spoil none of the others, nor does a walk that breaks off those before; the look tells of both.
+   */
+  each(struct: string, walk: Iterable<Gva>, visit: (at: Gva) => void): void {
+    // A walk in circles came by some of them more than once before that was noticed.
+    const found = new Set(this.attemptWalk(walk, `walk of ${struct}`));
+    for (const at of found) this.attempt(() => visit(at), struct, at);
+  }
+
   /** Says that a structure was seen in the middle of a change. */
   markTorn(): void {
     this.#torn = true;
@@ -160,6 +202,7 @@ export class KernelReader {
     this.budget = budget;
     this.#links = [];
     this.#torn = false;
+    this.#damaged = [];
     this.memory.begin(budget);
   }
 
@@ -174,6 +217,21 @@ export class KernelReader {
       if (this.memory.u64(gva(links[i] ?? 0n)) !== links[i + 1]) return false;
     }
     return true;
+  }
+
+  /** Notes damage for the answer; throws what is no damage, and when there is too much of it. */
+  #tell(thrown: unknown, object: string, at: Gva | undefined): void {
+    const error = toCasemateError(thrown);
+    if (error.code !== "kernel/damaged") throw thrown;
+    if (this.#damaged.length === MAX_DAMAGED) {
+      throw new CasemateError(
+        "kernel/damaged",
+        `Cannot read on: more than ${MAX_DAMAGED} structures are damaged, expected a few.`,
+        { cause: thrown },
+      );
+    }
+    const place = at === undefined ? "" : ` at ${formatAddress(at)}`;
+    this.#damaged.push({ object: `${object}${place}`, reason: error.message });
   }
 
   #struct(name: string, layout: () => StructLayout): StructType {

@@ -1,6 +1,7 @@
 import type { Gva } from "@casemate/core";
 import type { KernelReader } from "../kernel/kernel-reader.ts";
 import type { Accessor, StructType } from "../kernel/struct-type.ts";
+import { attachFuncName } from "./attach-func-name.ts";
 import { pathWriter } from "./d-path.ts";
 import { enumNames } from "./enum-names.ts";
 import { findInit } from "./find-init.ts";
@@ -79,7 +80,7 @@ export function bpfLinkTarget(
       read: (type) => {
         const way = attachType(type, "attach_type");
         const link = type.has("link.link") ? "link.link" : "link";
-        const target = type.string(`${link}.prog->aux->attach_func_name`);
+        const target = attachFuncName(kernel, type, `${link}.prog->aux`);
         const program = type.pointer("tgt_prog");
         const programId = kernel.struct("bpf_prog").number("aux->id");
         return (at) => {

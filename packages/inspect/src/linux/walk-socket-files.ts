@@ -15,7 +15,8 @@ export interface SocketFile {
 
 /**
  * Sockets among the open files of all processes. Threads that no longer share their descriptors with
- * their process are looked at too, which /proc/PID/fd does not do.
+ * their process are looked at too, which /proc/PID/fd does not do. A process that is damaged does not hide
+ * the others.
  */
 export function* walkSocketFiles(kernel: KernelReader): Generator<SocketFile> {
   const filesOf = kernel.struct("task_struct").pointer("files");
@@ -37,7 +38,7 @@ export function* walkSocketFiles(kernel: KernelReader): Generator<SocketFile> {
     return sockets;
   };
 
-  for (const task of walkProcesses(kernel)) {
+  function* socketFilesOf(task: Gva): Generator<SocketFile> {
     const tables = new Set<Gva>();
     for (const thread of walkThreads(kernel, task)) tables.add(filesOf(thread));
     for (const files of tables) {
@@ -47,5 +48,9 @@ export function* walkSocketFiles(kernel: KernelReader): Generator<SocketFile> {
         if (at !== 0n) yield { sock: at, task, fd: open.fd };
       }
     }
+  }
+
+  for (const task of new Set(kernel.attemptWalk(walkProcesses(kernel), "walk of task_struct"))) {
+    yield* kernel.attemptWalk(socketFilesOf(task), "open files of task_struct", task);
   }
 }

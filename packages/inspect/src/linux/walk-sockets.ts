@@ -11,7 +11,7 @@ const MAX_LINKS = 32;
 
 /**
  * Sockets (`struct sock`) in the kernel's own tables, in all network namespaces: TCP, UDP, UDP-Lite, ICMP,
- * raw, packet, Unix, XDP and netlink.
+ * raw, packet, Unix, XDP and netlink. A table that is damaged does not hide the others.
  *
  * Of TCP there are whole sockets, and in states TIME_WAIT and NEW_SYN_RECV smaller structs that have only
  * the `sock_common` in common with them. Sockets that were made but never bound are in no table, except
@@ -20,12 +20,12 @@ const MAX_LINKS = 32;
 export function* walkSockets(kernel: KernelReader): Generator<Gva> {
   // Namespaces may share their tables.
   const seen = new Set<Gva>();
-  for (const table of walkTables(kernel)) {
+  for (const table of kernel.attemptWalk(walkTables(kernel), "tables of sockets")) {
     if (seen.has(table.heads)) continue;
     seen.add(table.heads);
-    yield* walkHashTable(kernel, table);
+    yield* kernel.attemptWalk(walkHashTable(kernel, table), "hash table of sockets", table.heads);
   }
-  yield* walkNetlink(kernel);
+  yield* kernel.attemptWalk(walkNetlink(kernel), "netlink table");
 }
 
 function* walkTables(kernel: KernelReader): Generator<HashTable> {

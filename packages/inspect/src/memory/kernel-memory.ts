@@ -1,7 +1,7 @@
 import { type Gva, gpa, gva, type MemoryRange } from "@casemate/core";
 import type { Budget } from "../budget.ts";
 import { decodeText } from "../decode-text.ts";
-import { highHalf, lowHalf, toNumber } from "../to-number.ts";
+import { highHalf, lowHalf, splitHalves, toNumber } from "../to-number.ts";
 import { MemoryFault } from "./memory-fault.ts";
 import { type PageTables, UNMAPPED } from "./page-tables.ts";
 import type { PhysicalReader } from "./physical-reader.ts";
@@ -15,8 +15,13 @@ export interface LinearMap {
 }
 
 const PAGE = 4096;
-const TLB_ENTRIES = 1024;
-const ADMITTED = 4096;
+const PAGE_SHIFT = 12;
+/** How many pages are remembered, each in its slot: 32 MiB of them. */
+const TLB_ENTRIES = 8192;
+/** How far high halves are shifted to spread runs of memory over the slots. */
+const SPREAD = 5;
+/** No page has this number: there are 2^20 in 4 GiB. */
+const NO_PAGE = 0xffff_ffff;
 /** Where kernel addresses begin, in the high half of one. */
 const KERNEL_HALF = 2 ** 31;
 /** What one read of bytes may ask for. */
@@ -29,10 +34,10 @@ const PAYMENT = 32 * READS_PER_STEP;
 /**
  * Little-endian reads of kernel-virtual memory.
  *
- * Three ways, fastest first: the direct map, the kernel image (both linear and verified against the page
- * tables when the kernel was found), and page tables with a small TLB for vmalloc, modules and vmemmap.
- * Each read takes an address and a byte offset into what is there, so that a member's offset needs no
- * big integer. Throws `MemoryFault`.
+ * Where a page is, is found in one of three ways and remembered for the look at hand, as processors do (TLB):
+ * the direct map, the kernel image (both linear and verified against the page tables when the kernel was
+ * found), and page tables for vmalloc, modules and vmemmap. Each read takes an address and a byte offset
+ * into what is there, so that a member's offset needs no big integer. Throws `MemoryFault`.
  *
  * Reads pay for themselves from the budget of the look at hand, so that no loop is without end and no look
  * takes in more than it may, whatever counts the guest makes up; `inspect/budget` is thrown here too.
@@ -52,11 +57,11 @@ export class KernelMemory {
   readonly #imageHigh: number;
   readonly #imageSize: number;
   readonly #imagePhysical: number;
-  readonly #tlbPages = new Float64Array(TLB_ENTRIES).fill(-1);
-  readonly #tlbFrames = new Float64Array(TLB_ENTRIES);
   readonly #refuse: (frame: number) => string | undefined;
-  /** Numbers of pages that may be read, each in its slot. */
-  readonly #admitted = new Float64Array(ADMITTED).fill(-1);
+  /** Of the page in each slot the high half of its address, and the number of the page in its 4 GiB. */
+  readonly #tags = new Uint32Array(2 * TLB_ENTRIES).fill(NO_PAGE);
+  /** Where each of these pages is in guest-physical memory; all of them may be read. */
+  readonly #frames = new Float64Array(TLB_ENTRIES);
   #budget: Budget | undefined;
   #unpaid = 0;
 
@@ -158,8 +163,7 @@ export class KernelMemory {
 
   /** Forgets translations, so that later reads see the page tables as they are then. */
   refresh(): void {
-    this.#tlbPages.fill(-1);
-    this.#admitted.fill(-1);
+    this.#tags.fill(NO_PAGE);
     this.#physical.refresh();
   }
 
@@ -168,30 +172,38 @@ export class KernelMemory {
     this.#unpaid += 1;
     if (this.#unpaid >= PAYMENT) this.#pay();
     // In numbers: a big integer made here for each read would take most of the time.
-    const low = lowHalf(at);
-    const high = highHalf(at);
-    const direct = (high - this.#directHigh) * 2 ** 32 + (low - this.#directLow);
-    if (direct >= 0 && direct < this.#directSize) return this.#admit(direct + offset, length);
-    const image = (high - this.#imageHigh) * 2 ** 32 + (low - this.#imageLow);
-    if (image >= 0 && image < this.#imageSize) {
-      return this.#admit(image + offset + this.#imagePhysical, length);
+    const halves = splitHalves(at);
+    const sum = (halves[0] ?? 0) + offset;
+    const high = halves[1] ?? 0;
+    const low = sum >>> 0;
+    if (low !== sum) return this.#locate(gva(at + BigInt(offset)), 0, length);
+    const inPage = low & (PAGE - 1);
+    if (inPage + length > PAGE) return -1;
+    const page = low >>> PAGE_SHIFT;
+    const slot = (page ^ (high << SPREAD)) & (TLB_ENTRIES - 1);
+    if (this.#tags[2 * slot] !== high || this.#tags[2 * slot + 1] !== page) {
+      this.#fill(slot, high, low);
     }
-    return this.#lookUp(at, low + offset, high, offset, length);
+    return (this.#frames[slot] ?? 0) + inPage;
   }
 
-  /** `at`, a guest-physical address, if its pages are the kernel's own. */
-  #admit(at: number, length: number): number {
-    const page = Math.floor(at / PAGE);
-    if (this.#admitted[page & (ADMITTED - 1)] !== page) this.#ask(page);
-    if ((at & (PAGE - 1)) + length > PAGE) this.#ask(page + 1);
-    return at;
+  /** Puts the page of an address of two halves in its slot, if it is mapped and the kernel's own. */
+  #fill(slot: number, high: number, low: number): void {
+    const frame = this.#find(high, low) - (low & (PAGE - 1));
+    const other = this.#refuse(frame / PAGE);
+    if (other !== undefined) throw new MemoryFault(gpa(frame), other, "the kernel's own data");
+    this.#tags[2 * slot] = high;
+    this.#tags[2 * slot + 1] = low >>> PAGE_SHIFT;
+    this.#frames[slot] = frame;
   }
 
-  #ask(page: number): void {
-    const other = this.#refuse(page);
-    if (other !== undefined)
-      throw new MemoryFault(gpa(page * PAGE), other, "the kernel's own data");
-    this.#admitted[page & (ADMITTED - 1)] = page;
+  /** The guest-physical address of what is at an address of two halves. */
+  #find(high: number, low: number): number {
+    const direct = (high - this.#directHigh) * 2 ** 32 + (low - this.#directLow);
+    if (direct >= 0 && direct < this.#directSize) return direct;
+    const image = (high - this.#imageHigh) * 2 ** 32 + (low - this.#imageLow);
+    if (image >= 0 && image < this.#imageSize) return image + this.#imagePhysical;
+    return this.#walk(gva((BigInt(high) << 32n) | BigInt(low)));
   }
 
   #pay(): void {
@@ -200,18 +212,7 @@ export class KernelMemory {
     this.#budget?.step(steps);
   }
 
-  /** @param low the low half of `at`, and `offset` more. */
-  #lookUp(at: bigint, low: number, high: number, offset: number, length: number): number {
-    const inPage = low & (PAGE - 1);
-    if (inPage + length > PAGE) return -1;
-    // Pages have 52 bits: exact in a double, whatever is carried from the low half.
-    const page = high * 2 ** 20 + Math.floor(low / PAGE);
-    const slot = (low / PAGE) & (TLB_ENTRIES - 1);
-    if (this.#tlbPages[slot] === page) return (this.#tlbFrames[slot] ?? 0) + inPage;
-    return this.#walk(gva(at + BigInt(offset)), page, slot) + inPage;
-  }
-
-  #walk(address: Gva, page: number, slot: number): number {
+  #walk(address: Gva): number {
     if (highHalf(address) < KERNEL_HALF) {
       throw new MemoryFault(
         address,
@@ -224,11 +225,7 @@ export class KernelMemory {
     }
     const found = this.#pageTables.translate(address);
     if (found === UNMAPPED) throw new MemoryFault(address, "no page is mapped", "a mapped page");
-    const frame = found - (found % PAGE);
-    this.#admit(frame, 1);
-    this.#tlbPages[slot] = page;
-    this.#tlbFrames[slot] = frame;
-    return frame;
+    return found;
   }
 
   #gather(at: Gva, offset: number, length: number): DataView {

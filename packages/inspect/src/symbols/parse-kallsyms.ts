@@ -36,7 +36,7 @@ const TOKENS = 256;
 const ZERO_TOKEN = 0x30;
 /** One marker for this many symbols. */
 export const MARKER_SPACING = 256;
-const MIN_SYMBOLS = 2 * MARKER_SPACING;
+const MIN_SYMBOLS = 4 * MARKER_SPACING;
 const MAX_SYMBOLS = 2_000_000;
 /** Bytes that 256 compressed names can take. */
 const MIN_MARKER_STEP = MARKER_SPACING * 2;

@@ -1,6 +1,7 @@
 import { formatAddress, type Gva } from "@casemate/core";
 import type { KernelReader } from "../kernel/kernel-reader.ts";
 import { addressNames } from "../linux/address-names.ts";
+import { attachFuncName } from "../linux/attach-func-name.ts";
 import { bpfLinkTarget } from "../linux/bpf-link-target.ts";
 import { enumNames } from "../linux/enum-names.ts";
 import { walkBpfAttachments } from "../linux/walk-bpf-attachments.ts";
@@ -118,9 +119,20 @@ export const bpf = defineView({
 /** Entries of an IDR: number and object. */
 function registry(kernel: KernelReader, symbol: string): readonly { id: number; at: Gva }[] {
   if (!kernel.hasSymbol(symbol)) return [];
-  return [
-    ...kernel.idr(kernel.symbol(symbol)).map(({ index, entry }) => ({ id: index, at: entry })),
-  ];
+  const entries = kernel.attemptWalk(kernel.idr(kernel.symbol(symbol)), symbol);
+  return Array.from(entries, ({ index, entry }) => ({ id: index, at: entry }));
+}
+
+/** What `read` makes of each of `found`, which are all of type `struct`; the look tells of damaged ones. */
+function readEach<Found extends { readonly at: Gva }, Row>(
+  kernel: KernelReader,
+  struct: string,
+  found: readonly Found[],
+  read: (each: Found) => Row,
+): Row[] {
+  const rows: Row[] = [];
+  for (const each of found) kernel.attempt(() => rows.push(read(each)), struct, each.at);
+  return rows;
 }
 
 interface ReadLink {
@@ -137,7 +149,7 @@ function readLinks(kernel: KernelReader): readonly ReadLink[] {
   const programId = kernel.struct("bpf_prog").number("aux->id");
   const typeName = enumNames(kernel, { names: ["bpf_link_type"], prefix: "BPF_LINK_TYPE_" });
   const readTarget = bpfLinkTarget(kernel, addressNames(kernel));
-  return found.map(({ id, at }) => {
+  return readEach(kernel, "bpf_link", found, ({ id, at }) => {
     const kind = typeName(type(at));
     const attached = program(at);
     const row: BpfLinkRow = {
@@ -161,7 +173,9 @@ function readPrograms(kernel: KernelReader, links: readonly ReadLink[]): readonl
     else places.add(where);
   };
   for (const { at } of registry(kernel, "prog_idr")) see(at, "registry");
-  for (const at of walkProgramSymbols(kernel)) see(at, "symbols");
+  for (const at of kernel.attemptWalk(walkProgramSymbols(kernel), "bpf_kallsyms")) {
+    see(at, "symbols");
+  }
 
   const attachments = new Map<Gva, BpfAttachmentRow[]>();
   const attach = (program: Gva, row: BpfAttachmentRow) => {
@@ -178,20 +192,20 @@ function readPrograms(kernel: KernelReader, links: readonly ReadLink[]): readonl
   }
   const id = kernel.struct("bpf_prog").number("aux->id");
   const isProgram = (at: Gva) => seen.has(at);
-  for (const found of walkBpfAttachments(kernel, addressNames(kernel), isProgram)) {
+  const walk = walkBpfAttachments(kernel, addressNames(kernel), isProgram);
+  for (const found of kernel.attemptWalk(walk, "attachments of BPF programs")) {
     const { program, kind, target } = found;
     // Filters of the old kind, which sockets may have as well, are in no registry and have no number.
     if (isProgram(program) || id(program) !== 0) attach(program, { kind, target, linkId: null });
   }
 
   const read = programReader(kernel);
-  return [...seen]
-    .map(([at, places]) => ({
-      ...read(at),
-      attachments: attachments.get(at) ?? [],
-      seenIn: [...places],
-    }))
-    .toSorted((one, other) => one.id - other.id);
+  const programs = Array.from(seen, ([at, places]) => ({ at, places }));
+  return readEach(kernel, "bpf_prog", programs, ({ at, places }) => ({
+    ...read(at),
+    attachments: attachments.get(at) ?? [],
+    seenIn: [...places],
+  })).toSorted((one, other) => one.id - other.id);
 }
 
 /** Programs by the symbols of their code: `bpf_kallsyms`. */
@@ -234,7 +248,7 @@ function programReader(
   const functionCount = program.number("aux->func_cnt");
   const btf = program.pointer("aux->btf");
   const btfId = kernel.struct("btf").number("id");
-  const attachFunction = program.string("aux->attach_func_name");
+  const attachFunction = attachFuncName(kernel, program, "aux");
   const typeName = enumNames(kernel, { names: ["bpf_prog_type"], prefix: "BPF_PROG_TYPE_" });
   const { boottime, realtime } = readKernelTime(kernel);
   const booted = realtime - boottime;
@@ -288,7 +302,7 @@ function readMaps(kernel: KernelReader): readonly BpfMapRow[] {
   const btf = map.pointer("btf");
   const btfId = kernel.struct("btf").number("id");
   const typeName = enumNames(kernel, { names: ["bpf_map_type"], prefix: "BPF_MAP_TYPE_" });
-  return registry(kernel, "map_idr").map(({ id, at }) => {
+  return readEach(kernel, "bpf_map", registry(kernel, "map_idr"), ({ id, at }) => {
     const types = btf(at);
     return {
       object: "map",
@@ -312,7 +326,7 @@ function readBtf(kernel: KernelReader): readonly BpfBtfRow[] {
   const name = btf.has("name") ? btf.string("name") : () => "";
   const isKernel = btf.has("kernel_btf") ? btf.number("kernel_btf") : () => 0;
   const bytes = btf.number("data_size");
-  return registry(kernel, "btf_idr").map(({ id, at }) => ({
+  return readEach(kernel, "btf", registry(kernel, "btf_idr"), ({ id, at }) => ({
     object: "btf",
     id,
     type: isKernel(at) !== 0 ? "kernel" : "program",

@@ -28,12 +28,13 @@ export const cmdline = defineView({
     const mm = task.pointer("mm");
     const read = readArguments(access);
     const rows: CommandLineRow[] = [];
-    for (const at of pid === undefined ? walkProcesses(kernel) : [findTask(kernel, pid)]) {
+    const tasks = pid === undefined ? walkProcesses(kernel) : [findTask(kernel, pid)];
+    kernel.each("task_struct", tasks, (at) => {
       const space = mm(at);
-      if (space === 0n) continue; // a kernel thread, or a process that has ended
+      if (space === 0n) return; // a kernel thread, or a process that has ended
       const { strings, missingBytes } = read(space);
       rows.push({ pid: pidOf(at), name: name(at), arguments: strings, missingBytes });
-    }
+    });
     return rows;
   },
   columns: [

@@ -42,41 +42,20 @@ export const files = defineView({
     const task = kernel.struct("task_struct");
     const pidOf = task.number("pid");
     const filesOf = task.pointer("files");
-    const file = kernel.struct("file");
-    const mnt = file.pointer("f_path.mnt");
-    const dentry = file.pointer("f_path.dentry");
-    const inode = file.pointer("f_inode");
-    const flags = file.number("f_flags");
-    const position = file.bigint("f_pos");
-    const inodeNumber = kernel.struct("inode").bigint("i_ino");
-    const typeOf = inodeType(kernel);
-    const mount = kernel.struct("mount");
-    const mountId = mount.number("mnt_id");
-    const paths = pathWriter(kernel, getFsRoot(kernel, findInit(kernel)));
+    const read = fileReader(kernel);
     const isCloseOnExec = closeOnExec(kernel);
 
     const rows: FileRow[] = [];
-    for (const at of pid === undefined ? walkProcesses(kernel) : [findTask(kernel, pid)]) {
+    const tasks = pid === undefined ? walkProcesses(kernel) : [findTask(kernel, pid)];
+    kernel.each("task_struct", tasks, (at) => {
       const table = filesOf(at);
-      if (table === 0n) continue; // it has ended
+      if (table === 0n) return; // it has ended
       const owner = pidOf(at);
       for (const { fd, file: opened } of walkFiles(kernel, table)) {
-        const path = { mnt: mnt(opened), dentry: dentry(opened) };
-        const node = inode(opened);
-        const bits = flags(opened);
-        rows.push({
-          pid: owner,
-          fd,
-          type: typeOf(node),
-          path: paths.dPath(path),
-          flags: octal(isCloseOnExec(table, fd) ? bits | O_CLOEXEC : bits & ~O_CLOEXEC),
-          position: String(position(opened)),
-          inode: String(inodeNumber(node)),
-          mountId: mountId(mount.containerOf(path.mnt, "mnt")),
-          file: `0x${opened.toString(16)}`,
-        });
+        const row = () => ({ pid: owner, fd, ...read(opened, isCloseOnExec(table, fd)) });
+        kernel.attempt(() => rows.push(row()), "file", opened);
       }
-    }
+    });
     return rows;
   },
   columns: [
@@ -90,6 +69,36 @@ export const files = defineView({
     { key: "path", title: "PATH" },
   ],
 });
+
+function fileReader(
+  kernel: KernelReader,
+): (at: Gva, isCloseOnExec: boolean) => Omit<FileRow, "pid" | "fd"> {
+  const file = kernel.struct("file");
+  const mnt = file.pointer("f_path.mnt");
+  const dentry = file.pointer("f_path.dentry");
+  const inode = file.pointer("f_inode");
+  const flags = file.number("f_flags");
+  const position = file.bigint("f_pos");
+  const inodeNumber = kernel.struct("inode").bigint("i_ino");
+  const typeOf = inodeType(kernel);
+  const mount = kernel.struct("mount");
+  const mountId = mount.number("mnt_id");
+  const paths = pathWriter(kernel, getFsRoot(kernel, findInit(kernel)));
+  return (at, isCloseOnExec) => {
+    const path = { mnt: mnt(at), dentry: dentry(at) };
+    const node = inode(at);
+    const bits = flags(at);
+    return {
+      type: typeOf(node),
+      path: paths.dPath(path),
+      flags: octal(isCloseOnExec ? bits | O_CLOEXEC : bits & ~O_CLOEXEC),
+      position: String(position(at)),
+      inode: String(inodeNumber(node)),
+      mountId: mountId(mount.containerOf(path.mnt, "mnt")),
+      file: `0x${at.toString(16)}`,
+    };
+  };
+}
 
 /** Reads the bit of a descriptor in its table's `close_on_exec`. */
 function closeOnExec(kernel: KernelReader): (files: Gva, fd: number) => boolean {

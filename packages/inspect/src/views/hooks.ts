@@ -84,13 +84,13 @@ export const hooks = defineView({
 });
 
 function* walkHooks(kernel: KernelReader, nameOf: (address: Gva) => string): Generator<Hook> {
-  yield* walkSystemCallHooks(kernel);
-  yield* walkFtraceHooks(kernel, nameOf);
-  yield* walkKprobeHooks(kernel, nameOf);
-  yield* walkTracepointProbes(kernel);
-  yield* walkNetfilterHooks(kernel);
-  yield* walkLsmHooks(kernel);
-  yield* walkNotifiers(kernel);
+  yield* kernel.attemptWalk(walkSystemCallHooks(kernel), "system call table");
+  yield* kernel.attemptWalk(walkFtraceHooks(kernel, nameOf), "ftrace hooks");
+  yield* kernel.attemptWalk(walkKprobeHooks(kernel, nameOf), "kprobes");
+  yield* kernel.attemptWalk(walkTracepointProbes(kernel), "tracepoint probes");
+  yield* kernel.attemptWalk(walkNetfilterHooks(kernel), "netfilter hooks");
+  yield* kernel.attemptWalk(walkLsmHooks(kernel), "LSM hooks");
+  yield* kernel.attemptWalk(walkNotifiers(kernel), "notifier chains");
 }
 
 function* walkKprobeHooks(kernel: KernelReader, nameOf: (address: Gva) => string): Generator<Hook> {

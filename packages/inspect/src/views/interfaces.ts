@@ -84,9 +84,9 @@ export const interfaces = defineView({
     const statistics = netDeviceStatistics(kernel);
 
     const rows: InterfaceRow[] = [];
-    for (const net of walkNetNamespaces(kernel)) {
+    kernel.each("net", walkNetNamespaces(kernel), (net) => {
       const netNamespace = inum(net);
-      for (const at of walkNetDevices(kernel, net)) {
+      kernel.each("net_device", walkNetDevices(kernel, net), (at) => {
         const length = Math.min(macLength(at), MAX_ADDRESS);
         const number = type(at);
         const ops = linkOps(at);
@@ -109,8 +109,8 @@ export const interfaces = defineView({
           statistics: statistics(at),
           device: `0x${at.toString(16)}`,
         });
-      }
-    }
+      });
+    });
     return rows;
   },
   columns: [

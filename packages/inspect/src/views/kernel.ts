@@ -13,8 +13,8 @@ export interface KernelRow {
   readonly banner: string;
   /** Hexadecimal; null where the kernel carries none. */
   readonly buildId: string | null;
-  /** Whether the kernel's types are from its own memory, or from another guest that had its symbols. */
-  readonly types: "own" | "cached";
+  /** Whether the kernel's types are from its memory, from another guest that had its symbols, or from its disk. */
+  readonly types: "own" | "cached" | "disk";
   readonly commandLine: string;
   /** Processors online. */
   readonly cpus: number;

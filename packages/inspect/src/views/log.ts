@@ -73,7 +73,7 @@ export const log = defineView({
     const device = info.string("dev_info.device");
 
     const rows: LogRow[] = [];
-    for (const { info: at, text } of walkPrintkRecords(kernel)) {
+    for (const { info: at, text } of kernel.attemptWalk(walkPrintkRecords(kernel), "log")) {
       const from = facility(at);
       rows.push({
         sequence: sequence(at),

@@ -52,14 +52,17 @@ export const maps = defineView({
     const gateVma = getGateVma(kernel);
     const readRow = mapRow(kernel);
     const rows: MapRow[] = [];
-    for (const at of pid === undefined ? walkProcesses(kernel) : [findTask(kernel, pid)]) {
+    const tasks = pid === undefined ? walkProcesses(kernel) : [findTask(kernel, pid)];
+    kernel.each("task_struct", tasks, (at) => {
       const space = mm(at);
-      if (space === 0n) continue; // a kernel thread, or a process that has ended
+      if (space === 0n) return; // a kernel thread, or a process that has ended
       const owner = pidOf(at);
-      for (const vma of walkVmas(kernel, space)) rows.push(readRow(owner, vma));
+      kernel.each("vm_area_struct", walkVmas(kernel, space), (vma) => {
+        rows.push(readRow(owner, vma));
+      });
       const gate = gateVma(space);
       if (gate !== undefined) rows.push(readRow(owner, gate));
-    }
+    });
     return rows;
   },
   columns: [

@@ -65,7 +65,7 @@ export const modules = defineView({
     const buildId = moduleBuildId(kernel);
 
     const rows: ModuleRow[] = [];
-    for (const at of walkModules(kernel)) {
+    kernel.each("module", walkModules(kernel), (at) => {
       const regions = regionsOf(at);
       rows.push({
         name: name(at),
@@ -81,7 +81,7 @@ export const modules = defineView({
         buildId: buildId(at),
         module: `0x${at.toString(16)}`,
       });
-    }
+    });
     return rows;
   },
   columns: [

@@ -64,10 +64,10 @@ export const mounts = defineView({
     const showPropagation = propagation(kernel);
 
     const rows: MountRow[] = [];
-    for (const at of walkMounts(kernel, mountNamespace(kernel, task))) {
+    kernel.each("mount", walkMounts(kernel, mountNamespace(kernel, task)), (at) => {
       const dentry = root(at);
       const mountpoint = paths.pathBelowRoot({ mnt: vfsmount(at), dentry });
-      if (mountpoint === undefined) continue; // out of this process's sight
+      if (mountpoint === undefined) return; // out of this process's sight
       const sb = superBlock(at);
       rows.push({
         id: id(at),
@@ -81,7 +81,7 @@ export const mounts = defineView({
         superOptions: showSuperOptions(sb),
         propagation: showPropagation(at),
       });
-    }
+    });
     return rows;
   },
   columns: [

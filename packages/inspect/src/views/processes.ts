@@ -93,7 +93,7 @@ export const processes = defineView({
     const booted = realtime - boottime;
 
     const rows: ProcessRow[] = [];
-    for (const at of walkProcesses(kernel)) {
+    kernel.each("task_struct", walkProcesses(kernel), (at) => {
       const startedNs = started(at);
       const threadCount = threads(at);
       const group = threadCount > 1 ? [...walkThreads(kernel, at)] : [at];
@@ -132,7 +132,7 @@ export const processes = defineView({
         residentBytes: space === 0n ? 0 : residentPages(space, group) * PAGE,
         task: `0x${at.toString(16)}`,
       });
-    }
+    });
     return rows;
   },
   columns: [

@@ -67,13 +67,14 @@ export const sockets = defineView({
     const hashed = new Set(walkSockets(kernel));
     const owners = readOwners(kernel);
     const row = socketRow(kernel);
-    const rows = [...hashed].map((at) => {
+    const rows: SocketRow[] = [];
+    kernel.each("sock", new Set([...hashed, ...owners.keys()]), (at) => {
       const holders = owners.get(at);
-      return row(at, holders ?? [], holders === undefined ? ["hash"] : ["hash", "files"]);
+      const inFiles = holders === undefined ? [] : (["files"] as const);
+      rows.push(
+        row(at, holders ?? [], [...(hashed.has(at) ? (["hash"] as const) : []), ...inFiles]),
+      );
     });
-    for (const [at, holders] of owners) {
-      if (!hashed.has(at)) rows.push(row(at, holders, ["files"]));
-    }
     return rows;
   },
   columns: [

@@ -52,8 +52,8 @@ export const threads = defineView({
     const symbolize = symbolizer(kernel);
 
     const rows: ThreadRow[] = [];
-    for (const leader of walkProcesses(kernel)) {
-      for (const at of walkThreads(kernel, leader)) {
+    kernel.each("task_struct", walkProcesses(kernel), (leader) => {
+      kernel.each("task_struct", walkThreads(kernel, leader), (at) => {
         const waitsAt = wchan(at);
         const lowest = stack(at);
         const { policy, nice, realtimePriority } = scheduling(at);
@@ -72,8 +72,8 @@ export const threads = defineView({
           startedNs: toNumber(started(at)),
           task: `0x${at.toString(16)}`,
         });
-      }
-    }
+      });
+    });
     return rows;
   },
   columns: [

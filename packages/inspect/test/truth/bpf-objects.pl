@@ -52,25 +52,26 @@ sub open_path { my ($path) = @_; my $copy = "$path\0"; my $fd = syscall($SYS_ope
     die "cannot open $path: $!" if $fd < 0; return $fd }
 sub contents { my ($path) = @_; open(my $file, "<", $path) or return ""; local $/; return <$file> // "" }
 
-# The number of a function in the kernel's BTF.
-sub function_id { my ($wanted) = @_;
-    open(my $file, "<:raw", "/sys/kernel/btf/vmlinux") or return 0;
+# The numbers of functions in the kernel's BTF, by their names.
+sub function_ids { my %wanted = map { $_ => 1 } @_; my (%name_of, %ids);
+    open(my $file, "<:raw", "/sys/kernel/btf/vmlinux") or return;
     local $/; my $btf = <$file>;
     my ($header, $types, $types_length, $strings) = unpack("x4 L4", $btf);
-    my $at = index($btf, "\0$wanted\0", $header + $strings);
-    return 0 if $at < 0;
-    my $name = $at + 1 - $header - $strings;
+    for (keys %wanted) {
+        my $at = index($btf, "\0$_\0", $header + $strings);
+        $name_of{$at + 1 - $header - $strings} = $_ if $at >= 0;
+    }
     my @each = (0, 0, 0, 0, 12, 12, 8, 0, 0, 0, 0, 0, 0, 8, 0, 12, 0, 0, 0, 12);
     my @once = (0, 4, 0, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 4, 0, 0);
     my ($id, $offset, $end) = (1, $header + $types, $header + $types + $types_length);
-    while ($offset < $end) {
-        my ($own, $info) = unpack("L2", substr($btf, $offset, 8));
+    while ($offset < $end && %name_of) {
+        my ($own, $info) = unpack("\@$offset L2", $btf);
         my $kind = ($info >> 24) & 31;
-        return $id if $own == $name && $kind == 12;
+        $ids{delete $name_of{$own}} = $id if $kind == 12 && exists $name_of{$own};
         $offset += 12 + ($info & 0xffff) * $each[$kind] + $once[$kind];
         $id++;
     }
-    return 0 }
+    return %ids }
 
 sub perf_event { my ($type, $config, $config1) = @_;
     my $attr = fill(112, 0, u32($type), 4, u32(112), 8, u64($config), 16, u64(1), 56, u64($config1));
@@ -100,10 +101,10 @@ sub hold {
     report("raw_tracepoint", bpf("RAW_TRACEPOINT_OPEN",
         fill(24, 0, u64(text("sched_process_exit")), 8, u32($raw))));
 
-    my $getpgid = function_id("__x64_sys_getpgid");
-    my $fentry = program("cm_fentry", 26, attach => 24, btf_id => $getpgid);
+    my %functions = function_ids("__x64_sys_getpgid", "bpf_iter_bpf_map");
+    my $fentry = program("cm_fentry", 26, attach => 24, btf_id => $functions{__x64_sys_getpgid});
     report("fentry", defined $fentry ? bpf("RAW_TRACEPOINT_OPEN", fill(24, 8, u32($fentry))) : undef);
-    my $iter = program("cm_iter", 26, attach => 28, btf_id => function_id("bpf_iter_bpf_map"));
+    my $iter = program("cm_iter", 26, attach => 28, btf_id => $functions{bpf_iter_bpf_map});
     link_of("iter", $iter, 0, 28);
 
     my $group = open_path("/run/casemate-cgroup/casemate/inner");

@@ -96,15 +96,19 @@ export const hooksTruths: readonly Truth[] = [
   {
     view: "hooks",
     claim: "packets pass the functions that nft lists",
-    compare: async (run, read) => {
-      // Needs a kernel with nfnetlink_hook and Debian's nftables.
+    prepare: makeChains,
+    compare: async (run, read, note) => {
       const { output, exitCode } = await run("nft list hooks 2>/dev/null");
-      if (exitCode !== 0 || output === "") return;
+      if (exitCode !== 0 || output === "") {
+        return note("inconclusive", "nft lists no hooks: the kernel has no nfnetlink_hook");
+      }
       const namespace = Number((await run("stat -L -c %i /proc/self/ns/net")).output);
       const rows = ofKind(await read("hooks"), "netfilter").filter(
         ({ where, netNamespace }) =>
           netNamespace === namespace && !String(where).startsWith("netdev"),
       );
+      const hooks = parseNftHooks(output);
+      assert.ok(hooks.includes("ip prerouting -7 chain"), output);
       assert.deepEqual(
         rows.map(({ where, priority, symbol, module }) => {
           const isChain = String(symbol).startsWith("nft_do_chain");
@@ -115,8 +119,29 @@ export const hooksTruths: readonly Truth[] = [
             isChain ? null : module,
           );
         }),
-        parseNftHooks(output),
+        hooks,
       );
+    },
+  },
+  {
+    view: "hooks",
+    claim: "packets pass each base chain of nf_tables",
+    prepare: makeChains,
+    compare: async (run, read) => {
+      const { output } = await run("nft -j list chains");
+      const told: { readonly nftables: readonly { readonly chain?: Chain }[] } = JSON.parse(output);
+      const chains = told.nftables.flatMap(({ chain }) => {
+        if (chain?.hook === undefined) return [];
+        const families = FAMILIES[chain.family] ?? [chain.family];
+        return families.map((family) => `${family} ${chain.hook} ${chain.prio}`);
+      });
+      const namespace = Number((await run("stat -L -c %i /proc/self/ns/net")).output);
+      const rows = ofKind(await read("hooks"), "netfilter")
+        .filter(({ netNamespace }) => netNamespace === namespace)
+        .filter(({ symbol }) => String(symbol).startsWith("nft_do_chain"));
+      const seen = rows.map(({ where, priority }) => `${where} ${priority}`);
+      assert.ok(chains.length > 3);
+      assert.deepEqual(seen.toSorted(), chains.toSorted());
     },
   },
   {
@@ -140,6 +165,35 @@ export const hooksTruths: readonly Truth[] = [
     },
   },
 ];
+
+/** What `nft -j list chains` says of a chain: those without a hook are called by others only. */
+interface Chain {
+  readonly family: string;
+  readonly hook?: string;
+  readonly prio?: number;
+}
+
+/** Families of nf_tables whose chains meet packets of other families. */
+const FAMILIES: Readonly<Record<string, readonly string[]>> = { inet: ["ip", "ip6"] };
+
+async function makeChains(run: RunInGuest): Promise<void> {
+  const { output, exitCode } = await run(`nft -f - <<'END'
+table ip casemate
+delete table ip casemate
+table inet casemate
+delete table inet casemate
+table ip casemate {
+  chain one { type filter hook prerouting priority -7; }
+  chain two { type filter hook postrouting priority 50; }
+}
+table inet casemate {
+  chain three { type filter hook input priority 3; }
+  chain four { type filter hook output priority -3; }
+  chain aside { }
+}
+END`);
+  assert.equal(exitCode, 0, output);
+}
 
 async function mountAll(run: RunInGuest): Promise<void> {
   await run(

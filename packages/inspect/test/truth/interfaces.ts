@@ -43,10 +43,11 @@ const MAKE_DEVICES = `
   ip link add cm-near type veth peer name cm-far netns $other && ip link set cm-near up
   nsenter -t $other -n ip link set lo up
   mount -t bpf bpf /sys/fs/bpf
+  ulimit -l unlimited
   perl -e '${LOAD_XDP.replaceAll("'", "'\\''")}' $(cat /sys/class/net/cm-dummy/ifindex) \\
     </dev/null >/run/casemate-xdp.log 2>&1 &
   i=0; while [ ! -e /sys/fs/bpf/casemate ] && [ $i -lt 50 ]; do sleep 0.2; i=$((i + 1)); done
-  ip link set dev lo xdpgeneric pinned /sys/fs/bpf/casemate
+  ip link set dev cm-port xdpgeneric pinned /sys/fs/bpf/casemate
   ping -c 1 -w 1 127.0.0.1 >/dev/null
   : >/run/casemate-devices
 }
@@ -162,6 +163,10 @@ export const interfacesTruths: readonly Truth[] = [
           const row = rows.find(({ index }) => index === link.ifindex);
           assert.equal(row?.xdp.length, link.xdp === undefined ? 0 : 1, link.ifname);
         }
+        const kinds = new Set(rows.map(({ kind }) => kind));
+        for (const kind of pid === "1" ? ["bridge", "dummy", "veth"] : ["veth"]) {
+          assert.ok(kinds.has(kind), `there is a device of kind ${kind}`);
+        }
         const loopback = rows.find(({ type }) => type === "loopback");
         assert.notEqual(loopback?.statistics, null);
         if (pid !== "1") continue;
@@ -169,7 +174,10 @@ export const interfacesTruths: readonly Truth[] = [
           loopback?.addresses.some(({ address }) => address === "2001:db8::1"),
           true,
         );
-        assert.equal(loopback?.xdp[0]?.name, "casemate_pass");
+        for (const device of ["cm-dummy", "cm-port"]) {
+          const row = rows.find(({ name }) => name === device);
+          assert.equal(row?.xdp[0]?.name, "casemate_pass", device);
+        }
       }
     },
   },

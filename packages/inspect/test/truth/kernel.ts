@@ -1,28 +1,25 @@
 import assert from "node:assert/strict";
 import type { KernelRow } from "../../src/index.ts";
+import { quote } from "./make-memory.ts";
 import { readBoth } from "./read-both.ts";
 import type { Truth } from "./truth.ts";
 
 /** What the guest says of its kernel, a line each. */
-const READ_KERNEL = [
-  "mountpoint -q /sys/kernel/security || mount -t securityfs none /sys/kernel/security",
-  "uname -r",
-  "uname -n",
-  "cat /proc/version",
-  "sed 's/ *$//' /proc/cmdline",
-  "nproc --all",
-  "cat /proc/sys/kernel/tainted",
-  "cat /sys/kernel/security/lsm; echo",
-  "sed 's/.*\\[\\(.*\\)\\].*/\\1/' /sys/kernel/security/lockdown",
-  "cut -d' ' -f1-3 /proc/loadavg",
-  'perl -e \'local $/; open my $f, "<", "/sys/kernel/notes"; print unpack("H*", <$f>), "\\n"\'',
-].join("; ");
+const READ_KERNEL = `
+mountpoint -q /sys/kernel/security || mount -t securityfs none /sys/kernel/security
+perl -e ${quote(String.raw`
+sub slurp { open my $f, "<", $_[0] or return ""; local $/; return (<$f> // "") =~ s/\s+\z//r }
+print join("
+", (map { slurp("/proc/sys/kernel/$_") } qw(osrelease hostname)), slurp("/proc/version"),
+  slurp("/proc/cmdline"), scalar(() = slurp("/proc/cpuinfo") =~ /^processor/gm), slurp("/proc/sys/kernel/tainted"),
+  slurp("/sys/kernel/security/lsm"), slurp("/sys/kernel/security/lockdown") =~ s/.*\[(.*)\].*/$1/r,
+  unpack "H*", slurp("/sys/kernel/notes")), "
+"`)}`;
 
 export const kernelTruths: readonly Truth[] = [
   {
     view: "kernel",
-    claim:
-      "release, name, command line, taint, lockdown, security modules and load are the guest's own",
+    claim: "release, name, command line, taint, lockdown and security modules are the guest's own",
     async compare(run, read) {
       const { output, rows } = await readBoth<KernelRow>(run, read, "kernel", READ_KERNEL);
       const [row] = rows;
@@ -42,7 +39,6 @@ export const kernelTruths: readonly Truth[] = [
           String(row.tainted),
           row.lsms.join(","),
           row.lockdown,
-          row.loadAverage.map((value) => value.toFixed(2)).join(" "),
         ],
         said,
       );
@@ -55,9 +51,11 @@ export const kernelTruths: readonly Truth[] = [
   {
     view: "kernel",
     claim: "taint is what was done to the kernel",
-    async compare(run, read) {
+    async prepare(run) {
       // 64: a flag that user space may set; it stays until the guest ends.
       await run("echo 64 >/proc/sys/kernel/tainted");
+    },
+    async compare(run, read) {
       const { output, rows } = await readBoth<KernelRow>(
         run,
         read,
@@ -80,7 +78,17 @@ export const kernelTruths: readonly Truth[] = [
         "cut -d' ' -f4 /proc/loadavg | cut -d/ -f2",
       );
       const apart = Number(output) - (rows[0]?.tasks ?? 0);
-      assert.ok(apart >= 0 && apart <= 4, `${output.trim()} and ${rows[0]?.tasks} tasks`);
+      assert.ok(apart >= 0 && apart <= 6, `${output.trim()} and ${rows[0]?.tasks} tasks`);
+    },
+  },
+  {
+    view: "kernel",
+    claim: "its load is what /proc/loadavg says",
+    async compare(run, read) {
+      const command = "cut -d' ' -f1-3 /proc/loadavg";
+      const { output, rows } = await readBoth<KernelRow>(run, read, "kernel", command);
+      const seen = rows[0]?.loadAverage.map((value) => value.toFixed(2)).join(" ");
+      assert.equal(seen, output.trim());
     },
   },
 ];

@@ -49,6 +49,10 @@ export const mapsTruths: readonly Truth[] = [
       // The guest's own command and its shell run only while it is asked.
       const seen = rows.filter(({ pid }) => pids.has(String(pid))).map(lineOf);
       assert.ok(said.length > 2_000, "a process with two thousand VMAs is among them");
+      assert.ok(
+        said.some((line) => line.endsWith("/merged/sleep")),
+        "a program on overlayfs is among them",
+      );
       assert.deepEqual(seen.toSorted(), said.toSorted());
     },
   },

@@ -1,4 +1,5 @@
 import { SocketAddress } from "node:net";
+import { quote } from "./make-memory.ts";
 
 const STATES = [
   "?",
@@ -34,16 +35,18 @@ const FILES = {
 
 /** The command that prints what `parseProcNet` reads: the tables of the namespace that `pid` is in. */
 export const printProcNet = (pid: string) => `
-cd /proc/${pid}/net
-for f in ${Object.keys(FILES).join(" ")}; do
-  echo "== $f"
-  case $f in
+perl -e ${quote(String.raw`
+my $of = "/proc/$ARGV[0]";
+for my $name (qw(${Object.keys(FILES).join(" ")})) {
+  print "== $name\n";
+  open my $file, "<", "$of/net/$name" or next;
+  while (<$file>) {
     # Timers run on, whatever else stays.
-    tcp*) awk '{ $6 = $7 = $9 = "-"; NF = 10; print }' $f ;;
-    *) cat $f 2>/dev/null ;;
-  esac
-done
-readlink /proc/${pid}/ns/net`;
+    if ($name =~ /^tcp/) { my @f = split; @f[5, 6, 8] = ("-") x 3; $_ = "@f[0 .. 9]\n" }
+    print;
+  }
+}
+print readlink("$of/ns/net"), "\n";`)} ${pid}`;
 
 /** One line a socket, sorted, by what /proc/net tells of each kind. */
 export function parseProcNet(text: string): readonly string[] {

@@ -1,11 +1,12 @@
+import { isDeepStrictEqual } from "node:util";
 import type { ReadView, RunInGuest } from "./truth.ts";
 
 /** A guest that was made to do things goes on a while: packets are sent again, sockets time out. */
 const TRIES = 30;
 
 /**
- * What `command` prints in the guest and what `view` shows meanwhile, at a moment when the guest says the
- * same before and after; the last try where it never does.
+ * What `command` prints in the guest and what `view` shows meanwhile, at a moment when one of them is the
+ * same before and after the other; the last try where neither ever is.
  *
  * @template Row what the view's rows are.
  */
@@ -16,11 +17,17 @@ export async function readBoth<Row>(
   command: string,
   argument?: string,
 ): Promise<{ readonly output: string; readonly rows: readonly Row[] }> {
-  let before = (await run(command)).output;
+  const readRows = async () => (await read(view, argument)) as unknown as readonly Row[]; // the caller says what the view has
+  let said: string | undefined;
+  let rows = await readRows();
   for (let tries = 1; ; tries += 1) {
-    const rows = (await read(view, argument)) as unknown as readonly Row[]; // the caller says what the view has
-    const after = (await run(command)).output;
-    if (after === before || tries === TRIES) return { output: after, rows };
-    before = (await run(`sleep 1; ${command}`)).output;
+    const { output } = await run(command);
+    const after = await readRows();
+    if (output === said || isDeepStrictEqual(rows, after) || tries === TRIES) {
+      return { output, rows };
+    }
+    if (tries > 1) await run("sleep 1");
+    said = tries > 1 ? undefined : output;
+    rows = tries > 1 ? await readRows() : after;
   }
 }

@@ -9,12 +9,12 @@ import type { ReadView, RunInGuest, Truth } from "./truth.ts";
 const MAKE_FILES = `
 [ -e /run/casemate-files ] || {
   set -e; D=/var/tmp/casemate-files; mkdir -p $D/a/b; cd $D
-  echo 'a small file' >small; : >empty; head -c 6000000 /dev/urandom >big; head -c 300000 /dev/urandom >partly; sync
+  echo 'a small file' >small; : >empty; head -c 2500000 /dev/urandom >big; head -c 300000 /dev/urandom >partly; cp partly partly.copy; sync
   ln -s small link; ln -s ../../big a/b/up
   cat link a/b/up >/dev/null
   mkdir -p bound; mount --bind a bound
   mkdir -p huge; mount -t tmpfs -o huge=always huge huge || mount -t tmpfs huge huge
-  head -c 5000000 /dev/urandom >huge/pages
+  head -c 2500000 /dev/urandom >huge/pages
   ln -s "$(printf '%0200d' 0 | sed 's,0,../huge/,g')"../small huge/long; cat huge/long >/dev/null
   truncate -s 10000000 huge/sparse; printf x | dd of=huge/sparse bs=1 seek=5000000 conv=notrunc
   [ ! -e never ]
@@ -93,7 +93,8 @@ export const readFileTruths: readonly Truth[] = [
       assert.equal(seen, resident);
       for (const { offset, length, contents } of rows) {
         if (contents === null) continue;
-        const command = `tail -c +${offset + 1} ${path} | head -c ${length} | sha256sum`;
+        // Reading the file itself would bring back what is missing.
+        const command = `tail -c +${offset + 1} ${path}.copy | head -c ${length} | sha256sum`;
         const [said] = (await run(command)).output.split(" ");
         assert.equal(sha256(Buffer.from(contents, "base64")), said);
       }

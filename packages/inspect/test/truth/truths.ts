@@ -14,25 +14,23 @@ import { socketsTruths } from "./sockets.ts";
 import { threadsTruths } from "./threads.ts";
 import type { Truth } from "./truth.ts";
 
-/** What guests of every kernel are asked, in this order: one guest is asked everything. */
-export const commonTruths: readonly Truth[] = [
-  ...socketsTruths,
-  ...interfacesTruths,
-  ...filesTruths,
-  ...mapsTruths,
+/**
+ * What every guest is asked, in this order: modules are loaded before anything needs them, and what soon
+ * changes comes last, so that a dump taken afterwards shows the same.
+ */
+export const allTruths: readonly Truth[] = [
+  ...modulesTruths,
+  ...hooksTruths,
+  ...bpfTruths,
   ...mountsTruths,
   ...processMemoryTruths,
   ...readFileTruths,
-];
-
-/** Those and the ones that take longest, which the older kernels answer. */
-export const allTruths: readonly Truth[] = [
-  ...kernelTruths,
-  ...processesTruths,
-  ...threadsTruths,
-  ...modulesTruths,
-  ...commonTruths,
-  ...bpfTruths,
-  ...hooksTruths,
   ...logTruths,
+  ...mapsTruths,
+  ...filesTruths,
+  ...socketsTruths,
+  ...interfacesTruths,
+  ...threadsTruths,
+  ...processesTruths,
+  ...kernelTruths,
 ];

@@ -20,7 +20,7 @@ test("parseDebianMirror: none where the host is not Debian", () => {
   assert.equal(parseDebianMirror(""), undefined);
 });
 
-test("sourceLines: main, updates and security of the suite, only main of sid", () => {
+test("sourceLines: main, updates and security of the suite, only main of sid and experimental", () => {
   const mirror = { main: "http://a.example/debian", security: "http://b.example/s" };
   assert.equal(
     sourceLines(mirror, "bookworm"),
@@ -29,4 +29,8 @@ test("sourceLines: main, updates and security of the suite, only main of sid", (
       "deb http://b.example/s bookworm-security main\n",
   );
   assert.equal(sourceLines(mirror, "sid"), "deb http://a.example/debian sid main\n");
+  assert.equal(
+    sourceLines(mirror, "experimental"),
+    "deb http://a.example/debian sid main\ndeb http://a.example/debian experimental main\n",
+  );
 });

@@ -25,10 +25,14 @@ export function parseDebianMirror(targets: string): DebianMirror | undefined {
   return main === undefined || security === undefined ? undefined : { main, security };
 }
 
-/** Source lines for a suite with its updates and security updates; Debian names them so since 11. */
+/**
+ * Source lines for a suite with its updates and security updates, as Debian names them since 11;
+ * `experimental` has only some packages and takes all others from sid.
+ */
 export function sourceLines(mirror: DebianMirror, suite: string): string {
   const release = [`deb ${mirror.main} ${suite} main`];
-  if (suite === "sid" || suite === "experimental") return `${release}\n`;
+  if (suite === "sid") return `${release}\n`;
+  if (suite === "experimental") return `${sourceLines(mirror, "sid")}${release}\n`;
   return `${[
     ...release,
     `deb ${mirror.main} ${suite}-updates main`,

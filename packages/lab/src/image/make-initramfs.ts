@@ -10,22 +10,28 @@ import { guestDirectory } from "./recipe.ts";
 /** What a guest needs to reach its disk, its network and entropy; what is built in is left out. */
 const defaultModules = ["virtio_pci", "virtio_blk", "virtio_net", "virtio_rng", "ext4"];
 
+/** What ext4 asks the kernel for when it mounts; not a module of its own in each of Debian's flavours. */
+const checksumModules = ["crc32c_generic"];
+
 export interface InitramfsOptions {
   readonly kernel: Kernel;
   /** Path of a statically linked busybox. */
   readonly busybox: string;
   /** Modules to load, in this order; their dependencies come by themselves. */
   readonly modules?: readonly string[];
+  /** Modules that `modprobe` finds on the disk of `root=`, as far as the kernel has them. */
+  readonly diskModules?: readonly string[];
 }
 
 /** The lab's initramfs, compressed: goes on to `root=`, or is a small guest by itself without it. */
 export async function makeInitramfs(options: InitramfsOptions): Promise<Buffer> {
-  const directory = options.kernel.modulesDirectory;
-  const order = moduleLoadOrder(
-    options.modules ?? defaultModules,
-    await readFile(path.join(directory, "modules.dep"), "utf8"),
-    await readFile(path.join(directory, "modules.builtin"), "utf8"),
-  );
+  const { modulesDirectory: directory, release } = options.kernel;
+  const dependencies = await readFile(path.join(directory, "modules.dep"), "utf8");
+  const builtin = await readFile(path.join(directory, "modules.builtin"), "utf8");
+  const order = [
+    ...moduleLoadOrder(checksumModules, dependencies, builtin, "leave out"),
+    ...moduleLoadOrder(options.modules ?? defaultModules, dependencies, builtin),
+  ];
   const entries: CpioEntry[] = [
     { path: "bin/busybox", mode: 0o100755, content: await readFile(options.busybox) },
     { path: "modules", mode: 0o100644, content: Buffer.from(order.map((m) => `${m}\n`).join("")) },
@@ -35,6 +41,14 @@ export async function makeInitramfs(options: InitramfsOptions): Promise<Buffer> 
   for (const file of order) {
     const content = await readFile(path.join(directory, file));
     entries.push({ path: `lib/modules/${file}`, mode: 0o100644, content });
+  }
+  if (options.diskModules !== undefined) {
+    const wanted = [...defaultModules, ...options.diskModules];
+    const carried = moduleLoadOrder(wanted, dependencies, builtin, "leave out");
+    for (const file of ["modules.builtin", ...carried]) {
+      const content = await readFile(path.join(directory, file));
+      entries.push({ path: `disk/lib/modules/${release}/${file}`, mode: 0o100644, content });
+    }
   }
   return await promisify(gzip)(writeCpio(entries), { level: 1 });
 }

@@ -19,3 +19,9 @@ test("moduleLoadOrder: dependencies first, each once, what is built in left out"
 test("moduleLoadOrder: a module that is nowhere is an error that names it", () => {
   assert.throws(() => moduleLoadOrder(["nosuch"], dep, builtin), /nosuch/);
 });
+
+test("moduleLoadOrder: a module that is nowhere is left out where that is wanted", () => {
+  assert.deepEqual(moduleLoadOrder(["nosuch", "virtio"], dep, builtin, "leave out"), [
+    "kernel/drivers/virtio/virtio.ko.xz",
+  ]);
+});

@@ -4,12 +4,14 @@ import { CasemateError } from "@casemate/core";
  * Paths below the modules directory in the order in which `insmod` must get them, dependencies first.
  *
  * @param modulesDep text of `modules.dep`; @param modulesBuiltin text of `modules.builtin`, whose
- * modules need no loading. Throws `lab/build-failed` for a module in neither.
+ * modules need no loading; @param unknown what becomes of a module in neither: it is left out, or
+ * `lab/build-failed` is thrown.
  */
 export function moduleLoadOrder(
   wanted: readonly string[],
   modulesDep: string,
   modulesBuiltin: string,
+  unknown: "leave out" | "throw" = "throw",
 ): string[] {
   const files = new Map<string, string[]>();
   for (const line of modulesDep.split("\n")) {
@@ -23,6 +25,7 @@ export function moduleLoadOrder(
     if (builtin.has(name)) continue;
     const chain = files.get(name);
     if (chain === undefined) {
+      if (unknown === "leave out") continue;
       throw new CasemateError(
         "lab/build-failed",
         `Cannot find the kernel module ${name}: it is neither in modules.dep nor built in.`,

@@ -27,6 +27,9 @@ export const debian12: ImageRecipe = {
     "openssh-server",
     "nginx-light",
     "redis-server",
+    // What the guest says of itself where /proc does not.
+    "bpftool",
+    "nftables",
   ],
   diskMiB: 2048,
 };

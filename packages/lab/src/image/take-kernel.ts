@@ -1,4 +1,4 @@
-import { mkdir, readdir, rename, stat } from "node:fs/promises";
+import { mkdir, readdir, rename, rm, stat, symlink } from "node:fs/promises";
 import path from "node:path";
 import { CasemateError } from "@casemate/core";
 import { runCommand } from "../run-command.ts";
@@ -31,9 +31,22 @@ export async function takeKernel(
   await rename(vmlinuz, kernel.vmlinuz);
   await rename(path.join(modules, release), kernel.modulesDirectory);
   if (!(await exists(path.join(kernel.modulesDirectory, "modules.dep")))) {
-    await runCommand(busybox, ["depmod", "-b", directory, release], {}, signal);
+    await writeDependencies(directory, release, busybox, signal);
   }
   return kernel;
+}
+
+async function writeDependencies(
+  directory: string,
+  release: string,
+  busybox: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  // Of a release without three numbers (`7.3-cloud-amd64`) busybox takes this host's instead.
+  const alias = path.join(directory, "lib/modules/0.0.0");
+  await symlink(release, alias);
+  await runCommand(busybox, ["depmod", "-b", directory, "0.0.0"], {}, signal);
+  await rm(alias);
 }
 
 /** The kernel that `takeKernel` put into `directory`. */

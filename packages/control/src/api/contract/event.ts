@@ -4,14 +4,16 @@ import { documentOf } from "./document.ts";
 /** Something that happened at a host: one server-sent event each. */
 export const Event = documentOf("Event", {
   at: Type.String({ format: "date-time" }),
-  hostId: Type.String(),
-  type: Type.Union([Type.Literal("vm"), Type.Literal("connection")]),
+  hostId: Type.Optional(Type.String()),
+  type: Type.Union([Type.Literal("vm"), Type.Literal("connection"), Type.Literal("request")]),
   what: Type.String({
-    description: "libvirt's word: started, stopped, paused; or connected, lost.",
+    description:
+      "libvirt's word: started, stopped, paused; or connected, lost; or an operation and its request's state.",
   }),
   vm: Type.Optional(
     Type.Object({ uuid: Type.String(), name: Type.String() }, { additionalProperties: false }),
   ),
   detail: Type.Optional(Type.String()),
+  request: Type.Optional(Type.String({ description: "The request that changed." })),
 });
 export type Event = Static<typeof Event>;

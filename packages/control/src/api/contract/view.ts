@@ -27,6 +27,12 @@ export const ViewQuery = Type.Object({
       description: "What some views are told besides: the PID or the path to look at.",
     }),
   ),
+  request: Type.Optional(
+    Type.String({
+      format: "uuid",
+      description: "A request for this very look that has been approved.",
+    }),
+  ),
   budget: Type.Optional(
     Type.Integer({
       minimum: 1,
@@ -58,6 +64,14 @@ const Paused = Type.Object(
   { additionalProperties: false },
 );
 
+const Damage = Type.Object(
+  {
+    object: Type.String({ description: "A structure of the guest's kernel, with its address." }),
+    reason: Type.String(),
+  },
+  { additionalProperties: false },
+);
+
 /**
  * A typed table read out of a guest's memory from outside.
  *
@@ -75,6 +89,10 @@ export const View = Type.Object(
       [Type.Literal("consistent"), Type.Literal("retried"), Type.Literal("torn")],
       { description: "Whether the items are of one moment; torn ones may contradict each other." },
     ),
+    damaged: Type.Array(Damage, {
+      description:
+        "What is missing among the items because it could not be read; where there is any, the items prove nothing clean.",
+    }),
     paused: Type.Optional(Paused),
     columns: Type.Array(ViewColumn),
     items: Type.Array(Type.Record(Type.String(), Type.Unknown())),

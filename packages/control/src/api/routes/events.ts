@@ -4,7 +4,7 @@ import { defineRoute } from "../route.ts";
 export const events = defineRoute({
   path: "/api/v1/events",
   summary: "What happens at the hosts, as server-sent events; each `data` is an Event document",
-  permission: "events:read",
+  access: { action: "system.read" },
   answer: Type.String(),
   produces: "text/event-stream",
   async handle({ signal }, { events }) {

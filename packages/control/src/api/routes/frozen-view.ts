@@ -10,7 +10,7 @@ export const frozenView = defineRoute({
   method: "POST",
   path: "/api/v1/vms/:vm/views/:view",
   summary: "What runs inside a VM, read while it is paused for the moment of the look",
-  permission: "inspect:pause",
+  access: "spine",
   params: ViewParams,
   query: Type.Object({
     ...ViewQuery.properties,
@@ -24,9 +24,10 @@ export const frozenView = defineRoute({
   }),
   answer: View,
   async handle({ params, query, principal, signal }, services) {
-    const { argument, budget = defaultBudgetMs, limit = pauseLimit.standard } = query;
+    const { argument, budget = defaultBudgetMs, request: requestId } = query;
+    const { limit = pauseLimit.standard } = query;
     const pause = { limit: milliseconds(limit) };
-    const request = { view: params.view, argument, budget: milliseconds(budget), pause };
-    return await readView({ vm: params.vm, request, principal, signal }, services);
+    const look = { view: params.view, argument, budget: milliseconds(budget), pause };
+    return await readView({ vm: params.vm, look, principal, requestId, signal }, services);
   },
 });

@@ -5,7 +5,7 @@ import { defineRoute } from "../route.ts";
 export const health = defineRoute({
   path: "/healthz",
   summary: "Whether this control plane can do its work now",
-  permission: "public",
+  access: "public",
   answer: Health,
   async handle(_call, { store, hosts }) {
     const storeState = await store.verifyWritable().then(

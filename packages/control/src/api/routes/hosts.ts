@@ -5,7 +5,7 @@ import { defineRoute } from "../route.ts";
 export const hosts = defineRoute({
   path: "/api/v1/hosts",
   summary: "The hypervisor hosts and whether they answer",
-  permission: "hosts:read",
+  access: { action: "host.read" },
   answer: HostList,
   async handle(_call, services) {
     const items: HostList["items"] = [];

@@ -4,7 +4,7 @@ import { defineRoute } from "../route.ts";
 export const metrics = defineRoute({
   path: "/metrics",
   summary: "Figures for Prometheus, in its text format",
-  permission: "metrics:read",
+  access: { action: "system.read" },
   answer: Type.String(),
   produces: "text/plain",
   async handle(_call, services) {

@@ -1,17 +1,20 @@
 import { CasemateError } from "@casemate/core";
 import { Type } from "typebox";
+import type { Principal } from "../../accounts/principal.ts";
 import type { Services } from "../../services.ts";
+import { vmResource } from "../../spine/gate.ts";
 import { asDocument } from "../contract/document.ts";
 import { Vm, VmList } from "../contract/vm.ts";
+import { findVm } from "../find-vm.ts";
 import { defineRoute } from "../route.ts";
 
 export const vms = defineRoute({
   path: "/api/v1/vms",
-  summary: "Every VM of every host, as the hypervisors tell it now",
-  permission: "vms:read",
+  summary: "Every VM that the caller may see, as the hypervisors tell it now",
+  access: "spine",
   answer: VmList,
-  async handle({ signal }, services) {
-    return asDocument("VmList", { items: await listVms(services, signal) });
+  async handle({ principal, signal }, services) {
+    return asDocument("VmList", { items: await listVms(services, principal, signal) });
   },
 });
 
@@ -21,39 +24,37 @@ export const VmParams = Type.Object({ vm: Type.String({ minLength: 1, maxLength:
 export const vm = defineRoute({
   path: "/api/v1/vms/:vm",
   summary: "One VM, by name or UUID",
-  permission: "vms:read",
+  access: { action: "vm.read" },
   params: VmParams,
   answer: Vm,
-  async handle({ params, signal }, services) {
-    return asDocument("Vm", await findVm(services, params.vm, signal));
+  async handle({ params, principal, signal }, services) {
+    const { target } = await findVm(services, params.vm, signal);
+    const vms = await listVms(services, principal, signal);
+    const found = vms.find(({ uuid }) => uuid === target.uuid);
+    if (found !== undefined) return asDocument("Vm", found);
+    throw new CasemateError("vm/gone", `Cannot show ${target.name}: it went away just now.`);
   },
 });
 
-/** The VM with that name or UUID. Throws `vm/unknown`. */
-export async function findVm(
-  services: Services,
-  nameOrUuid: string,
+/** The VMs that the principal may see. */
+async function listVms(
+  { hosts, inventory, gate }: Services,
+  principal: Principal,
   signal: AbortSignal,
-): Promise<VmList["items"][number]> {
-  const items = await listVms(services, signal);
-  const found =
-    items.find(({ uuid }) => uuid === nameOrUuid) ?? items.find(({ name }) => name === nameOrUuid);
-  if (found !== undefined) return found;
-  throw new CasemateError(
-    "vm/unknown",
-    `Cannot find VM ${nameOrUuid}: ${items.length} VMs are there, none has this name or UUID.`,
-  );
-}
-
-async function listVms(services: Services, signal: AbortSignal): Promise<VmList["items"]> {
+): Promise<VmList["items"]> {
   const items: VmList["items"] = [];
-  for (const host of services.hosts.values()) {
-    const present = await host.listVms(signal);
-    const seen = await services.inventory.sawVms(host, present);
-    for (const vm of present) {
-      const times = seen.get(vm.uuid);
-      if (times !== undefined) items.push({ ...vm, hostId: host.id, ...times });
+  for (const host of hosts.values()) {
+    const present = await host.hypervisor.domains.list(signal);
+    const visible = present.filter((vm) => {
+      const wanted = { principal, actions: ["vm.read"], resource: vmResource(vm, host) };
+      return gate.decide(wanted).kind === "permitted";
+    });
+    const seen = await inventory.sawVms(host, await host.listVms(signal));
+    for (const { uuid, name, state, vcpus, memory } of visible) {
+      const times = seen.get(uuid);
+      if (times === undefined) continue;
+      items.push({ uuid, name, state, vcpus, memoryBytes: memory, hostId: host.id, ...times });
     }
   }
-  return items;
+  return items.toSorted((one, other) => (one.name < other.name ? -1 : 1));
 }

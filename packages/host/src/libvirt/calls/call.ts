@@ -34,6 +34,19 @@ const permissionDenied: readonly number[] = [
   virErrorNumber.authUnavailable,
 ];
 
+/** The numbers that say what is wrong by themselves. */
+const meanings: Readonly<Record<number, ErrorCode>> = {
+  [virErrorNumber.noDomain]: "vm/unknown",
+  [virErrorNumber.domExist]: "vm/exists",
+  [virErrorNumber.xmlError]: "definition/malformed",
+  [virErrorNumber.xmlInvalidSchema]: "definition/malformed",
+  [virErrorNumber.noDomainSnapshot]: "snapshot/unknown",
+  [virErrorNumber.noStoragePool]: "storage/unknown",
+  [virErrorNumber.noStorageVol]: "storage/unknown",
+  [virErrorNumber.storageVolExist]: "storage/exists",
+  [virErrorNumber.deviceMissing]: "device/unknown",
+};
+
 const EPERM = 1;
 const EACCES = 13;
 
@@ -55,9 +68,7 @@ export function callFailed(lib: Libvirt, doing: string, code: ErrorCode, conn?: 
       ? "libvirt/unreachable"
       : refused
         ? "libvirt/not-permitted"
-        : number === virErrorNumber.noDomain
-          ? "vm/unknown"
-          : code,
+        : (meanings[number] ?? code),
     message: `Cannot ${doing}: libvirt said "${words}".`,
     number,
     domain: error?.domain ?? 0,
@@ -141,6 +152,16 @@ export function checkedRunning(call: Call, dom: VirDomain, doing: string, result
   const failed = callFailed(call.lib, doing, "libvirt/failed", call.conn);
   throw call.lib.virDomainIsActive(dom) === 0
     ? new CallFailed({ ...failed.failure, code: "vm/not-running" })
+    : failed;
+}
+
+/** As `checked`, for what only a stopped VM can do: failed while it runs is `vm/running`. */
+export function checkedStopped(call: Call, dom: VirDomain, doing: string, result: number): number {
+  if (result >= 0) return result;
+  const failed = callFailed(call.lib, doing, "libvirt/failed", call.conn);
+  const { number } = failed.failure;
+  throw number === virErrorNumber.operationInvalid && call.lib.virDomainIsActive(dom) === 1
+    ? new CallFailed({ ...failed.failure, code: "vm/running" })
     : failed;
 }
 

@@ -4,7 +4,16 @@ import { flagBits, type LibvirtFlags } from "../flags.ts";
 import { virErrorNumber } from "../libvirt-error.ts";
 import { type PauseReason, pauseReasons } from "../pause-reason.ts";
 import type { Libvirt, Out, VirDomain, VirDomainInfo } from "../prototypes.ts";
-import { type Call, callFailed, checked, checkedRunning, mapAll, onDomain, using } from "./call.ts";
+import {
+  type Call,
+  callFailed,
+  checked,
+  checkedRunning,
+  checkedStopped,
+  mapAll,
+  onDomain,
+  using,
+} from "./call.ts";
 
 const uuidForm = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
@@ -72,17 +81,19 @@ function optional(call: Call, doing: string, read: (out: Out<number>) => number)
 function act<A extends unknown[]>(
   verb: string,
   native: (lib: Libvirt, dom: VirDomain, ...args: A) => number,
-  { running = false }: { readonly running?: boolean } = {},
+  needs?: "running" | "stopped",
 ) {
   return (call: Call, uuid: string, ...args: A): void =>
     onDomain(call, uuid, verb, (dom, doing) => {
       const result = native(call.lib, dom, ...args);
-      if (running) checkedRunning(call, dom, doing, result);
+      if (needs === "running") checkedRunning(call, dom, doing, result);
+      else if (needs === "stopped") checkedStopped(call, dom, doing, result);
       else checked(call, doing, result);
     });
 }
 
-const running = { running: true } as const;
+/** VIR_DOMAIN_METADATA_ELEMENT */
+const metadataElement = 2;
 
 export const domainCalls = {
   listDomains(call: Call): Domain[] {
@@ -155,37 +166,40 @@ export const domainCalls = {
     );
   },
 
-  start: act("start", (lib, dom, flags: LibvirtFlags<"create">) =>
-    lib.virDomainCreateWithFlags(dom, flagBits("create", flags)),
+  start: act(
+    "start",
+    (lib, dom, flags: LibvirtFlags<"create">) =>
+      lib.virDomainCreateWithFlags(dom, flagBits("create", flags)),
+    "stopped",
   ),
   destroy: act(
     "stop",
     (lib, dom, flags: LibvirtFlags<"destroy">) =>
       lib.virDomainDestroyFlags(dom, flagBits("destroy", flags)),
-    running,
+    "running",
   ),
   shutdown: act(
     "shut down",
     (lib, dom, flags: LibvirtFlags<"shutdown">) =>
       lib.virDomainShutdownFlags(dom, flagBits("shutdown", flags)),
-    running,
+    "running",
   ),
   reboot: act(
     "reboot",
     (lib, dom, flags: LibvirtFlags<"shutdown">) =>
       lib.virDomainReboot(dom, flagBits("shutdown", flags)),
-    running,
+    "running",
   ),
-  reset: act("reset", (lib, dom) => lib.virDomainReset(dom, 0), running),
-  suspend: act("pause", (lib, dom) => lib.virDomainSuspend(dom), running),
-  resume: act("resume", (lib, dom) => lib.virDomainResume(dom), running),
+  reset: act("reset", (lib, dom) => lib.virDomainReset(dom, 0), "running"),
+  suspend: act("pause", (lib, dom) => lib.virDomainSuspend(dom), "running"),
+  resume: act("resume", (lib, dom) => lib.virDomainResume(dom), "running"),
   undefine: act("undefine", (lib, dom, flags: LibvirtFlags<"undefine">) =>
     lib.virDomainUndefineFlags(dom, flagBits("undefine", flags)),
   ),
   setAutostart: act("set the autostart of", (lib, dom, autostart: boolean) =>
     lib.virDomainSetAutostart(dom, autostart ? 1 : 0),
   ),
-  rename: act("rename", (lib, dom, name: string) => lib.virDomainRename(dom, name, 0)),
+  rename: act("rename", (lib, dom, name: string) => lib.virDomainRename(dom, name, 0), "stopped"),
   setVcpus: act("set the CPUs of", (lib, dom, vcpus: number, flags: LibvirtFlags<"amount">) =>
     lib.virDomainSetVcpusFlags(dom, vcpus, flagBits("amount", flags)),
   ),
@@ -207,13 +221,13 @@ export const domainCalls = {
     "save",
     (lib, dom, path: string, xml: string | null, flags: LibvirtFlags<"save">) =>
       lib.virDomainSaveFlags(dom, path, xml, flagBits("save", flags)),
-    running,
+    "running",
   ),
   managedSave: act(
     "save",
     (lib, dom, flags: LibvirtFlags<"save">) =>
       lib.virDomainManagedSave(dom, flagBits("save", flags)),
-    running,
+    "running",
   ),
   removeManagedSave: act("remove the saved state of", (lib, dom) =>
     lib.virDomainManagedSaveRemove(dom, 0),
@@ -222,7 +236,12 @@ export const domainCalls = {
     "dump the memory of",
     (lib, dom, path: string, format: number, flags: LibvirtFlags<"coreDump">) =>
       lib.virDomainCoreDumpWithFormat(dom, path, format, flagBits("coreDump", flags)),
-    running,
+    "running",
   ),
-  abortJob: act("abort the job of", (lib, dom) => lib.virDomainAbortJob(dom)),
+  /** Casemate's element of the definitions' <metadata>; `null` removes it. */
+  setMetadata: act(
+    "label",
+    (lib, dom, xml: string | null, key: string, uri: string, flags: LibvirtFlags<"modify">) =>
+      lib.virDomainSetMetadata(dom, metadataElement, xml, key, uri, flagBits("modify", flags)),
+  ),
 };

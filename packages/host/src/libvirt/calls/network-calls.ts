@@ -1,14 +1,6 @@
-import { bytes } from "@casemate/core";
 import { virErrorNumber } from "../libvirt-error.ts";
 import type { Network } from "../network.ts";
-import type {
-  Libvirt,
-  Out,
-  VirNetwork,
-  VirStoragePool,
-  VirStoragePoolInfo,
-} from "../prototypes.ts";
-import { type StoragePool, storagePoolStates } from "../storage-pool.ts";
+import type { Libvirt, Out, VirNetwork } from "../prototypes.ts";
 import { type Call, checked, mapAll, using } from "./call.ts";
 import { uuidOf } from "./domain-calls.ts";
 
@@ -76,30 +68,4 @@ export const networkCalls = {
   startNetwork: act("start", (lib, net) => lib.virNetworkCreate(net)),
   destroyNetwork: act("stop", (lib, net) => lib.virNetworkDestroy(net)),
   undefineNetwork: act("undefine", (lib, net) => lib.virNetworkUndefine(net)),
-
-  listStoragePools(call: Call): StoragePool[] {
-    const { lib, conn } = call;
-    return mapAll<VirStoragePool, StoragePool>(
-      call,
-      "list the storage pools",
-      virErrorNumber.noStoragePool,
-      (out) => lib.virConnectListAllStoragePools(conn, out, 0),
-      lib.virStoragePoolFree,
-      (pool) => {
-        const name = checked(call, "read a storage pool", lib.virStoragePoolGetName(pool));
-        const doing = `read storage pool ${name}`;
-        const info = {} as VirStoragePoolInfo; // libvirt fills it
-        checked(call, doing, lib.virStoragePoolGetInfo(pool, info));
-        return {
-          uuid: uuidOf(call, doing, (buffer) => lib.virStoragePoolGetUUIDString(pool, buffer)),
-          name,
-          // A state that a later libvirt may add has no name here; such a pool is not to be used.
-          state: storagePoolStates[info.state] ?? "inaccessible",
-          capacity: bytes(Number(info.capacity)),
-          allocation: bytes(Number(info.allocation)),
-          available: bytes(Number(info.available)),
-        };
-      },
-    );
-  },
 };

@@ -1,0 +1,62 @@
+import { type CasemateError, MiB, toCasemateError } from "@casemate/core";
+import {
+  type BlockReader,
+  type FileSystem,
+  openFileSystem,
+  walkVolumes,
+} from "@casemate/formats/disk";
+import { type KernelImage, parseKernelImage } from "@casemate/formats/kernel-image";
+
+/** Debian's largest are 15 MiB. */
+const MAX_IMAGE_BYTES = 128 * MiB;
+
+/** Where distributions keep a kernel: on a root file system, on one of its own for /boot. */
+const PLACES: readonly ((release: string) => string)[] = [
+  (release) => `/boot/vmlinuz-${release}`,
+  (release) => `/vmlinuz-${release}`,
+  (release) => `/usr/lib/modules/${release}/vmlinuz`,
+  (release) => `/lib/modules/${release}/vmlinuz`,
+];
+
+/** A kernel image, or why something that might have held one could not be read. */
+export type FoundKernelImage =
+  | { readonly image: KernelImage; readonly problem?: undefined }
+  | { readonly image?: undefined; readonly problem: CasemateError };
+
+/**
+ * The kernel images of a release on a guest's disks, each read when it is asked for.
+ *
+ * The guest may write to the disks meanwhile: kernels do not change, and whether one is of the build that
+ * runs is the caller's to check. HOSTILE: the guest controls all of it.
+ */
+export function* walkKernelImages(
+  disks: readonly BlockReader[],
+  release: string,
+): Generator<FoundKernelImage> {
+  for (const disk of disks) {
+    try {
+      for (const { reader } of walkVolumes(disk)) yield* walkVolume(reader, release);
+    } catch (thrown) {
+      yield { problem: toCasemateError(thrown) };
+    }
+  }
+}
+
+function* walkVolume(volume: BlockReader, release: string): Generator<FoundKernelImage> {
+  let fs: FileSystem;
+  try {
+    fs = openFileSystem(volume);
+  } catch (thrown) {
+    yield { problem: toCasemateError(thrown) };
+    return;
+  }
+  for (const place of PLACES) {
+    try {
+      const file = fs.readFile(place(release), MAX_IMAGE_BYTES);
+      yield { image: parseKernelImage(file) };
+    } catch (thrown) {
+      const problem = toCasemateError(thrown);
+      if (problem.code !== "disk/not-found") yield { problem };
+    }
+  }
+}

@@ -1,0 +1,197 @@
+import { rm } from "node:fs/promises";
+import { CasemateError } from "@casemate/core";
+import {
+  type DomainDisk,
+  describeSnapshot,
+  formatSnapshot,
+  type LibvirtFlags,
+  type OnProgress,
+  type SnapshotDescription,
+  snapshotDefinition,
+} from "@casemate/host";
+import type { HypervisorFacts } from "../hypervisor/hypervisor-facts.ts";
+import type {
+  SnapshotControl,
+  SnapshotRemoval,
+  SnapshotRequest,
+} from "../hypervisor/snapshot-control.ts";
+import { chosenFlags } from "./chosen-flags.ts";
+import type { HostContext } from "./host-context.ts";
+import { watchJob } from "./watch-job.ts";
+
+/** Snapshots of a libvirt that this process is connected to. */
+export class LocalSnapshots implements SnapshotControl {
+  readonly #context: HostContext;
+  readonly #facts: (signal?: AbortSignal) => Promise<HypervisorFacts>;
+
+  constructor(context: HostContext, facts: (signal?: AbortSignal) => Promise<HypervisorFacts>) {
+    this.#context = context;
+    this.#facts = facts;
+  }
+
+  async list(uuid: string, signal?: AbortSignal): Promise<readonly SnapshotDescription[]> {
+    return await this.#context.with(async (c) => {
+      const described: SnapshotDescription[] = [];
+      for (const { name, current } of await c.listSnapshots(uuid, signal)) {
+        described.push(describeSnapshot(await c.snapshotXml(uuid, name, signal), current));
+      }
+      return described.toSorted((a, b) => a.createdAt.getTime() - b.createdAt.getTime());
+    });
+  }
+
+  async definition(uuid: string, name: string, signal?: AbortSignal): Promise<string | undefined> {
+    return snapshotDefinition(await this.#context.with((c) => c.snapshotXml(uuid, name, signal)));
+  }
+
+  async create(
+    uuid: string,
+    request: SnapshotRequest,
+    onProgress?: OnProgress,
+    signal?: AbortSignal,
+  ): Promise<SnapshotDescription> {
+    const { name, description } = request;
+    if ((await this.list(uuid, signal)).some((snapshot) => snapshot.name === name)) {
+      throw new CasemateError(
+        "snapshot/exists",
+        `Cannot take snapshot ${name}: the VM has one of that name, expected another.`,
+      );
+    }
+    const domain = await this.#context.with((c) => c.findDomain(uuid, signal));
+    const { disks } = await this.#context.describe(domain, signal);
+    const runs = domain.id !== undefined;
+    const memory = await this.#memoryOf(request, runs, signal);
+    const overlays = request.kind === "external" ? (request.overlays ?? {}) : {};
+    await this.#verifyFiles(Object.values(overlays), signal);
+    const plan = {
+      name,
+      description,
+      memory,
+      disks: disks.map(({ target, ...disk }) => ({
+        target,
+        snapshot: isKept(disk) ? request.kind : ("no" as const),
+        overlay: isKept(disk) ? overlays[target] : undefined,
+      })),
+    };
+    const taking = this.#context.with((c) =>
+      c.createSnapshot(uuid, formatSnapshot(plan), flagsOf(memory.kind, request.kind), signal),
+    );
+    try {
+      await watchJob(this.#context, uuid, taking, onProgress);
+    } catch (thrown) {
+      // libvirt leaves an unfinished file of memory.
+      if (memory.kind === "external") await rm(memory.path, { force: true });
+      throw thrown;
+    }
+    return describeSnapshot(
+      await this.#context.with((c) => c.snapshotXml(uuid, name, signal)),
+      true,
+    );
+  }
+
+  async revert(
+    uuid: string,
+    name: string,
+    options: { readonly state?: "running" | "paused"; readonly force?: boolean },
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const { externalSnapshotRevert } = await this.#facts(signal);
+    if (isExternal(await this.#find(uuid, name, signal)) && !externalSnapshotRevert) {
+      throw unsupported("go back to", name);
+    }
+    const { state, force = false } = options;
+    const flags = chosenFlags({ running: state === "running", paused: state === "paused", force });
+    await this.#context.with((c) => c.revertToSnapshot(uuid, name, flags, signal));
+  }
+
+  async planRemove(
+    uuid: string,
+    name: string,
+    options: { readonly children?: boolean },
+    signal?: AbortSignal,
+  ): Promise<SnapshotRemoval> {
+    await this.#find(uuid, name, signal);
+    const all = await this.list(uuid, signal);
+    const names = new Set([name]);
+    // Parents come before their children.
+    for (const { name: child, parent } of options.children === true ? all : []) {
+      if (parent !== undefined && names.has(parent)) names.add(child);
+    }
+    const removed = all.filter((snapshot) => names.has(snapshot.name));
+    return {
+      snapshots: removed.map((snapshot) => snapshot.name),
+      internal: removed.some((snapshot) => !isExternal(snapshot)),
+      files: removed
+        .flatMap(({ memory, disks }) => [
+          ...(memory.kind === "external" ? [memory.path] : []),
+          ...disks.map((disk) => (disk.kind === "external" ? disk.overlay : undefined)),
+        ])
+        .filter((file) => file !== undefined),
+    };
+  }
+
+  async remove(
+    uuid: string,
+    name: string,
+    options: { readonly children?: boolean; readonly notesOnly?: boolean },
+    onProgress?: OnProgress,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const { children = false, notesOnly = false } = options;
+    const { externalSnapshotDelete } = await this.#facts(signal);
+    const { snapshots } = await this.planRemove(uuid, name, { children }, signal);
+    const all = await this.list(uuid, signal);
+    const external = all.some((one) => snapshots.includes(one.name) && isExternal(one));
+    if (external && !notesOnly && !externalSnapshotDelete) throw unsupported("delete", name);
+    const flags = chosenFlags({ children, metadataOnly: notesOnly });
+    const deleting = this.#context.with((c) => c.deleteSnapshot(uuid, name, flags, signal));
+    await watchJob(this.#context, uuid, deleting, onProgress);
+  }
+
+  async #find(uuid: string, name: string, signal?: AbortSignal): Promise<SnapshotDescription> {
+    const xml = await this.#context.with((c) => c.snapshotXml(uuid, name, signal));
+    return describeSnapshot(xml, false);
+  }
+
+  async #memoryOf(request: SnapshotRequest, runs: boolean, signal?: AbortSignal) {
+    if (request.kind === "internal") return { kind: runs ? "internal" : "none" } as const;
+    if (request.memory === undefined) return { kind: "none" } as const;
+    if (!runs) {
+      throw new CasemateError(
+        "vm/not-running",
+        "Cannot keep the VM's memory: it does not run, expected it to run or no file for it.",
+      );
+    }
+    await this.#verifyFiles([request.memory], signal);
+    return { kind: "external", path: request.memory } as const;
+  }
+
+  async #verifyFiles(files: readonly string[], signal?: AbortSignal): Promise<void> {
+    if (files.length === 0) return;
+    const guard = await this.#context.guard(signal);
+    for (const file of files) await guard.writable(file);
+  }
+}
+
+function isKept({ readonly, source }: Omit<DomainDisk, "target">): boolean {
+  return !readonly && source.kind !== "none";
+}
+
+function isExternal({ memory, disks }: SnapshotDescription): boolean {
+  return memory.kind === "external" || disks.some(({ kind }) => kind === "external");
+}
+
+function flagsOf(
+  memory: "none" | "internal" | "external",
+  kind: "internal" | "external",
+): LibvirtFlags<"snapshotCreate"> {
+  if (kind === "internal") return [];
+  // The guest runs on while its memory is written.
+  return memory === "external" ? ["atomic", "live"] : ["atomic", "diskOnly"];
+}
+
+function unsupported(doing: string, name: string): CasemateError {
+  return new CasemateError(
+    "snapshot/unsupported",
+    `Cannot ${doing} snapshot ${name}: it is external and this libvirt is too old for that, expected an internal one.`,
+  );
+}

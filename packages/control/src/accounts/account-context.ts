@@ -1,0 +1,19 @@
+import type { Kysely } from "kysely";
+import type { Tables } from "../store/tables.ts";
+import type { RecordFact } from "./account-fact.ts";
+import type { KeyedQueue } from "./keyed-queue.ts";
+import type { SecretBox } from "./secret-box.ts";
+
+/** What everything about accounts works with. */
+export interface AccountContext {
+  readonly db: Kysely<Tables>;
+  /** Called before each change is written; when it throws, the change does not happen. */
+  readonly record: RecordFact;
+  readonly secrets: SecretBox;
+  /** One change after another: what a check saw is still so when the change is written. */
+  readonly queue: KeyedQueue;
+  now(): Date;
+}
+
+/** The queue of changes to accounts; logins have one for each name. */
+export const changes = "changes";

@@ -1,0 +1,109 @@
+import type { HostAgent } from "@casemate/agent";
+import { apiVersion } from "@casemate/core";
+import { openAccountService } from "./accounts/account-service.ts";
+import { relyingPartyAt } from "./accounts/relying-party.ts";
+import { factLogIn } from "./facts/fact-log.ts";
+import { openLedger } from "./facts/open-ledger.ts";
+import { openProjections } from "./facts/projections.ts";
+import { metrics } from "./metrics.ts";
+import { operations } from "./operations/operations.ts";
+import { changePolicy } from "./operations/system/change-policy.ts";
+import { redactFact } from "./operations/system/redact-fact.ts";
+import { rotateKey } from "./operations/system/rotate-key.ts";
+import { openPolicy } from "./policy.ts";
+import type { Services } from "./services.ts";
+import { approvalKeysIn } from "./spine/approval-keys.ts";
+import { type BreakGlassUse, breakGlassIn } from "./spine/break-glass.ts";
+import type { AtFaultPoint } from "./spine/fault-points.ts";
+import { Gate } from "./spine/gate.ts";
+import type { OperationRequest } from "./spine/request.ts";
+import { requestsIn } from "./spine/requests.ts";
+import { Spine } from "./spine/spine.ts";
+import { openStore } from "./store/store.ts";
+import { eventHub } from "./watch/event-hub.ts";
+import { inventoryIn } from "./watch/inventory.ts";
+import { type World, worldIn } from "./watch/world.ts";
+
+/** What a control plane is assembled from. */
+export interface Assembly {
+  /** Held by this process alone. */
+  readonly directory: string;
+  readonly policyDirectory: string;
+  /** The hosts attached now, by id; the caller adds and removes them. */
+  readonly hosts: ReadonlyMap<string, HostAgent>;
+  /** Where the API is; asked when somebody calls it. */
+  readonly url: () => string;
+  /** Hears of what went wrong where nobody waits for it. */
+  readonly onFailure: (thrown: unknown) => void;
+  /** Hears of what somebody must see now. */
+  readonly onAlarm: (sentence: string) => void;
+  readonly atFaultPoint?: AtFaultPoint | undefined;
+}
+
+/**
+ * Opens everything in the data directory, in the order in which it depends on each other; `stack` closes it.
+ *
+ * Throws `data/*`, `disk/full`, `ledger/*`, `policy/*`.
+ */
+export async function assemble(
+  assembly: Assembly,
+  stack: AsyncDisposableStack,
+): Promise<Services & { readonly world: World }> {
+  const { directory, hosts, url, onFailure, onAlarm, atFaultPoint } = assembly;
+  const store = stack.use(await openStore(directory));
+  const ledger = stack.use(await openLedger(directory, store, onFailure));
+  const projected = stack.use(await openProjections(directory, ledger));
+  const facts = factLogIn(ledger, projected);
+  const policy = await openPolicy(assembly.policyDirectory, facts);
+  const gate = new Gate(policy.engine);
+  const requests = requestsIn(projected.db);
+  const world = worldIn(projected.db, facts);
+  const events = eventHub();
+  const people = await openAccountService({
+    directory,
+    db: store.db,
+    record: facts.record,
+    relyingParty: () => relyingPartyAt(url()),
+  });
+  const { tokens } = people;
+  const spine = stack.use(
+    new Spine({
+      ...{ facts, requests, gate, world, hosts, onFailure, atFaultPoint },
+      operations: [...operations, changePolicy(policy), redactFact(ledger), rotateKey(ledger)],
+      principalOf: people.principalOf,
+      onChange: (request) => events.publish(JSON.stringify(describeChange(request))),
+    }),
+  );
+  const loud = ({ id, account, requestId }: BreakGlassUse) =>
+    onAlarm(`${account} broke the glass for request ${requestId} (use ${id}): it awaits a review.`);
+  return {
+    ...{
+      store,
+      ledger,
+      facts,
+      people,
+      tokens,
+      policy,
+      gate,
+      spine,
+      requests,
+      events,
+      hosts,
+      world,
+    },
+    approvalKeys: approvalKeysIn(store.db, facts),
+    breakGlass: breakGlassIn(store.db, facts, gate, loud),
+    inventory: inventoryIn(store.db),
+    metrics: metrics(),
+  };
+}
+
+function describeChange({ id, operation, target, state, changedAt }: OperationRequest) {
+  return {
+    ...{ apiVersion, kind: "Event", at: changedAt, type: "request" },
+    ...(target.kind === "system" ? {} : { hostId: target.hostId }),
+    what: `${operation} ${state}`,
+    request: id,
+    ...(target.kind === "vm" ? { vm: { uuid: target.uuid, name: target.name } } : {}),
+  };
+}

@@ -1,0 +1,67 @@
+import { Type } from "typebox";
+import { defineOperation } from "../spine/operation.ts";
+import { refused } from "./parts/refused.ts";
+import { readVm } from "./vm-facts.ts";
+
+/** Sets the labels by which policies know a VM. */
+export const labelVm = defineOperation({
+  id: "vm.label",
+  summary: "Set the labels of a VM",
+  on: "vm",
+  parameters: Type.Object(
+    {
+      labels: Type.Array(
+        Type.String({
+          pattern: "^[a-z0-9][a-z0-9._:/=-]{0,62}$",
+          description: "As `env:production`.",
+        }),
+        { maxItems: 64, description: "All that it is to have: others are taken from it." },
+      ),
+    },
+    { additionalProperties: false },
+  ),
+  async plan({ host, target, parameters }, signal) {
+    const vm = await readVm(host, target, signal);
+    const from = [...vm.labels].toSorted();
+    const to = [...new Set(parameters.labels)].toSorted();
+    if (isSame(from, to)) {
+      throw refused(`label ${vm.name}`, `its labels are ${words(from)}`, "others to be set");
+    }
+    const given = to.filter((label) => !from.includes(label));
+    const taken = from.filter((label) => !to.includes(label));
+    return {
+      steps: [
+        ...(given.length > 0 ? [`Give ${vm.name} the labels ${words(given)}.`] : []),
+        ...(taken.length > 0 ? [`Take the labels ${words(taken)} from ${vm.name}.`] : []),
+        "Policies that name these labels decide anew from then on.",
+      ],
+      effects: [{ kind: "vm", id: vm.uuid, change: "changed" }],
+      irreversible: [],
+      destroysState: false,
+      downtime: false,
+      diskBytes: 0,
+      details: { uuid: vm.uuid, from, to },
+    };
+  },
+  async execute({ host, plan: { details } }, signal) {
+    await host.hypervisor.domains.setLabels(details.uuid, details.to, signal);
+  },
+  async look({ host, plan: { details } }, signal) {
+    const { labels } = await host.hypervisor.domains.find(details.uuid, signal);
+    const now = [...labels].toSorted();
+    if (isSame(now, details.to)) return { kind: "done" };
+    if (isSame(now, details.from)) return { kind: "undone" };
+    return { kind: "unknown", why: `The VM has other labels now: ${words(now)}.` };
+  },
+  async undo({ host, plan: { details } }, signal) {
+    await host.hypervisor.domains.setLabels(details.uuid, details.from, signal);
+  },
+});
+
+function isSame(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((label, index) => label === b[index]);
+}
+
+function words(labels: readonly string[]): string {
+  return labels.length === 0 ? "none" : labels.join(", ");
+}

@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { actions } from "@casemate/policy";
+import { inspectVm } from "./inspect-vm.ts";
+import { operations } from "./operations.ts";
+
+const ids = operations.map(({ id }) => id);
+
+test("operations: each but the look is an action of the policy, once", () => {
+  const known = new Set(actions.map(({ id }) => id));
+  assert.deepEqual(
+    ids.filter((id) => !known.has(id)),
+    [inspectVm.id],
+  );
+  assert.equal(new Set(ids).size, ids.length);
+});
+
+test("operations: every vm action but reading has one", () => {
+  const wanted = actions
+    .map(({ id }) => id)
+    .filter((id) => id.startsWith("vm.") && id !== "vm.read" && !id.startsWith("vm.inspect."));
+  assert.deepEqual(
+    wanted.filter((id) => !ids.includes(id)),
+    [],
+  );
+});
+
+test("inspectVm: needs an action for each class of data, and one for the pause", () => {
+  assert.deepEqual(inspectVm.needs({ view: "processes" }), ["vm.inspect.kernelMetadata"]);
+  const known = new Set(actions.map(({ id }) => id));
+  for (const [view, argument] of [["processes"], ["kernel"], ["files", "1"], ["maps", "1"]]) {
+    const needs = inspectVm.needs({ view, argument, pause: {} });
+    assert.ok(needs.length >= 2);
+    assert.equal(needs.at(-1), "vm.inspect.pause");
+    assert.deepEqual(
+      needs.filter((id) => !known.has(id)),
+      [],
+    );
+  }
+});
+
+test("operations: what has an answer for its requester alone goes on beside others", () => {
+  const attended = operations.filter((operation) => operation.attended);
+  assert.deepEqual(
+    attended.map(({ id, shared }) => [id, shared]),
+    [
+      ["vm.console", true],
+      ["vm.inspect", true],
+    ],
+  );
+});

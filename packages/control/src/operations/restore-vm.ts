@@ -1,0 +1,115 @@
+import { Type } from "typebox";
+import { defineOperation } from "../spine/operation.ts";
+import { findSnapshot, isExternal } from "./parts/find-snapshot.ts";
+import { refused } from "./parts/refused.ts";
+import { isSnapshot, snapshotIdentity, snapshotWords } from "./parts/snapshot-identity.ts";
+import { verifyUnused } from "./parts/verify-unused.ts";
+import { waitForJob } from "./parts/wait-for-job.ts";
+import { readVm, verifyState } from "./vm-facts.ts";
+
+/** Takes a VM back to a snapshot. */
+export const restoreVm = defineOperation({
+  id: "vm.restore",
+  summary: "Go back to a snapshot of a VM",
+  on: "vm",
+  parameters: Type.Object(
+    {
+      snapshot: Type.String({ minLength: 1, maxLength: 255 }),
+      state: Type.Optional(
+        Type.Union([Type.Literal("running"), Type.Literal("paused")], {
+          description: "What the VM does afterwards; what it did then, unless said.",
+        }),
+      ),
+    },
+    { additionalProperties: false },
+  ),
+  async plan({ host, target, parameters }, signal) {
+    const vm = await readVm(host, target, signal);
+    const doing = `restore ${vm.name} to ${parameters.snapshot}`;
+    verifyState("restore", vm, ["running", "blocked", "paused", "shutoff", "crashed"]);
+    const snapshot = await findSnapshot(doing, host, vm.uuid, parameters.snapshot, signal);
+    const facts = await host.hypervisor.facts(signal);
+    if (isExternal(snapshot) && !facts.externalSnapshotRevert) {
+      throw refused(
+        doing,
+        `it is an external snapshot, and libvirt is ${facts.libvirtVersion}`,
+        "libvirt 9.9 or newer",
+        "Make a clone of the snapshot with `casemate vm clone`, or upgrade libvirt.",
+      );
+    }
+    const others = await host.hypervisor.snapshots.list(vm.uuid, signal);
+    const later = others
+      .filter(({ createdAt }) => createdAt > snapshot.createdAt)
+      .map(({ name }) => name)
+      .toSorted();
+    const written = vm.disks.flatMap(({ source, readonly }) =>
+      "path" in source && !readonly ? [source.path] : [],
+    );
+    await verifyUnused(doing, host, written, vm.uuid, signal);
+    const runs = vm.runId !== undefined;
+    const changed =
+      snapshot.definitionDigest !== undefined && snapshot.definitionDigest !== vm.digest;
+    const since = snapshot.createdAt.toISOString();
+    const after =
+      parameters.state ?? (snapshot.memory.kind === "none" ? "shutoff" : snapshot.state);
+    return {
+      steps: [
+        ...(runs ? [`Stop ${vm.name} by force; the guest is not asked.`] : []),
+        `Take its disks ${snapshot.memory.kind === "none" ? "" : "and memory "}back to snapshot ${snapshotWords(snapshot)}.`,
+        ...(changed ? ["Take its definition back too: devices and sizes are those of then."] : []),
+        after === "shutoff"
+          ? `${vm.name} is off afterwards.`
+          : `${vm.name} is ${after} afterwards.`,
+        ...(later.length > 0 ? [`Later snapshots stay: ${later.join(", ")}.`] : []),
+        "Inside the guest the clock, session keys and counters are those of then; what was patched, revoked or changed since is as before.",
+      ],
+      effects: [
+        { kind: "vm", id: vm.uuid, change: runs ? "interrupted" : "changed" },
+        ...written.map((id) => ({ kind: "disk", id, change: "changed" }) as const), // literals
+      ],
+      irreversible: [
+        `Everything written to its disks since ${since} that no later snapshot keeps is lost.`,
+        ...(runs ? ["What its guest has in memory now is lost."] : []),
+        ...(changed ? [`Changes to its definition since ${since} are lost.`] : []),
+        ...(vm.managedSave ? ["The state it was saved in is lost."] : []),
+      ],
+      destroysState: true,
+      downtime: runs,
+      diskBytes: 0,
+      details: {
+        ...{ uuid: vm.uuid, runId: vm.runId ?? null, definition: vm.digest, after },
+        ...{ managedSave: vm.managedSave, state: parameters.state ?? null, later },
+        ...{ snapshot: snapshotIdentity(snapshot), wasCurrent: snapshot.current },
+      },
+    };
+  },
+  async execute({ host, plan: { details } }, signal) {
+    const { uuid, snapshot, state } = details;
+    // What libvirt calls risky is that another QEMU runs afterwards: the plan says so.
+    const options = { force: true, ...(state === null ? {} : { state }) };
+    await host.hypervisor.snapshots.revert(uuid, snapshot.name, options, signal);
+  },
+  async look({ host, plan: { details }, executed }, signal) {
+    const { uuid, runId, snapshot, wasCurrent, after } = details;
+    await waitForJob(host, uuid, signal);
+    const vm = await host.hypervisor.domains.find(uuid, signal);
+    const snapshots = await host.hypervisor.snapshots.list(uuid, signal);
+    const now = snapshots.find((each) => isSnapshot(each, snapshot));
+    if (now === undefined) return { kind: "unknown", why: "The snapshot is not there any more." };
+    const sameRun = (vm.runId ?? null) === runId;
+    if (now.current && (executed || !wasCurrent))
+      return { kind: "done", result: { state: vm.state } };
+    // It is current only once all else is done.
+    if (!now.current && sameRun) return { kind: "undone" };
+    // With QEMU, a restore ends the run that it finds.
+    const { driver } = await host.hypervisor.facts(signal);
+    if (runId !== null && sameRun && driver === "QEMU") return { kind: "undone" };
+    if (now.current && runId === null && after !== "shutoff") {
+      return { kind: sameRun ? "undone" : "done" };
+    }
+    return {
+      kind: "unknown",
+      why: "Nothing shows whether the VM went back or was only stopped or started.",
+    };
+  },
+});

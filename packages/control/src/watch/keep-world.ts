@@ -1,0 +1,62 @@
+import type { HostAgent, HostEvent } from "@casemate/agent";
+import type { RequestRunner } from "../spine/request-runner.ts";
+import type { Attribution, World } from "./world.ts";
+
+/** Milliseconds after an operation in which libvirt's events may still be its own. */
+const AFTERMATH = 500;
+
+/**
+ * Follows what happens to a host's VMs, and records what nobody asked Casemate for.
+ *
+ * An operation's own changes are recorded by the operation; what else happens to its VM meanwhile counts as
+ * its doing. Disposing ends it and waits for what is under way.
+ */
+export function keepWorld(
+  host: HostAgent,
+  { world, runner }: { readonly world: World; readonly runner: RequestRunner },
+  onError: (thrown: unknown) => void,
+): AsyncDisposable {
+  const underWay = new Set<Promise<void>>();
+  const follow = (work: () => Promise<void>) => {
+    const running = work()
+      .catch(onError)
+      .finally(() => underWay.delete(running));
+    underWay.add(running);
+  };
+  const subscription = host.subscribe((event) => {
+    if (event.type === "connection") {
+      if (event.what === "connected") follow(() => reconcile(host, world, runner));
+      return;
+    }
+    const { vm } = event;
+    if (vm === undefined || runner.isActing(vm.uuid, AFTERMATH)) return;
+    follow(() => observe(host, vm.uuid, describe(event), world, runner));
+  });
+  if (host.status().connected) follow(() => reconcile(host, world, runner));
+  return {
+    async [Symbol.asyncDispose]() {
+      subscription[Symbol.dispose]();
+      await Promise.all(underWay);
+    },
+  };
+}
+
+async function observe(
+  host: HostAgent,
+  uuid: string,
+  event: string,
+  world: World,
+  { locks }: RequestRunner,
+): Promise<void> {
+  using _turn = await locks.acquire(uuid);
+  await world.observe(host, uuid, { kind: "unknown", noticed: "event", event });
+}
+
+async function reconcile(host: HostAgent, world: World, runner: RequestRunner): Promise<void> {
+  const unknown: Attribution = { kind: "unknown", noticed: "reconciliation" };
+  await world.reconcile(host, (uuid) => (runner.isActing(uuid, AFTERMATH) ? undefined : unknown));
+}
+
+function describe({ what, detail }: HostEvent): string {
+  return detail === undefined || detail === "" ? what : `${what}: ${detail}`;
+}

@@ -1,0 +1,73 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import { fileURLToPath } from "node:url";
+import { attachHost, type HostAgent } from "@casemate/agent";
+import { localPrincipal, type Principal, principalOf } from "../src/accounts/principal.ts";
+import { assemble } from "../src/assemble.ts";
+import type { Services } from "../src/services.ts";
+import type { Target } from "../src/spine/plan.ts";
+
+/** People as the tests know them; each is a person of their own. */
+export const people = {
+  olga: somebody("olga", ["operator"]),
+  omar: somebody("omar", ["operator"]),
+  sofia: somebody("sofia", ["security-officer"]),
+  sven: somebody("sven", ["security-officer"]),
+  anna: somebody("anna", ["auditor"]),
+  owen: somebody("owen", ["owner"]),
+} as const;
+
+export const policyDirectory = fileURLToPath(new URL("../../../policy", import.meta.url));
+
+/** A control plane without its API, on libvirt's own test driver, with the shipped policies. */
+export interface SpineFixture {
+  readonly services: Services;
+  readonly host: HostAgent;
+  /** The driver's one VM; it runs. */
+  readonly vm: Extract<Target, { kind: "vm" }>;
+  readonly directory: string;
+  readonly failures: unknown[];
+  /** Ends it before the test does. */
+  close(): Promise<void>;
+}
+
+export async function openSpine(t: TestContext): Promise<SpineFixture> {
+  const directory = await mkdtemp(join(tmpdir(), "casemate-spine-"));
+  const stack = new AsyncDisposableStack();
+  t.after(async () => {
+    await stack.disposeAsync();
+    await rm(directory, { recursive: true, force: true });
+  });
+  const host = stack.use(await attachHost({ uri: "test:///default" }));
+  const failures: unknown[] = [];
+  const services = await assemble(
+    {
+      ...{ directory, policyDirectory },
+      hosts: new Map([[host.id, host]]),
+      onFailure: (thrown) => failures.push(thrown),
+      url: () => "https://127.0.0.1",
+      onAlarm: () => {},
+    },
+    stack,
+  );
+  for (const { account: name, person, roles } of Object.values(people)) {
+    await services.people.accounts.create({ name, person, roles }, localPrincipal);
+  }
+  const [vm] = await host.listVms();
+  if (vm === undefined) throw new Error("libvirt's test driver has no VM");
+  const { uuid, name } = vm;
+  const target = { kind: "vm", uuid, name, hostId: host.id } as const;
+  return {
+    ...{ services, host, vm: target, directory, failures },
+    close: () => stack.disposeAsync(),
+  };
+}
+
+function somebody(account: string, roles: Principal["roles"]): Principal {
+  return principalOf({
+    ...{ account, person: account, roles, mfa: true, method: "session", scopes: "all" },
+    credential: `session:${account}`,
+  });
+}

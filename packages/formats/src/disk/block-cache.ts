@@ -1,0 +1,37 @@
+import type { BlockReader } from "./block-reader.ts";
+import { readBytes } from "./read-bytes.ts";
+
+/** The blocks of a reader that were read last, at most `limit` bytes of them. */
+export class BlockCache {
+  readonly #reader: BlockReader;
+  readonly #what: string;
+  readonly #length: number;
+  readonly #most: number;
+  /** By offset; least recently used first. */
+  readonly #blocks = new Map<number, Buffer<ArrayBuffer>>();
+
+  /** @param length of each block in bytes; @param what names them in errors. */
+  constructor(reader: BlockReader, length: number, limit: number, what: string) {
+    this.#reader = reader;
+    this.#length = length;
+    this.#most = Math.max(1, Math.floor(limit / length));
+    this.#what = what;
+  }
+
+  /** The block that begins at byte `offset`; not to be written to. */
+  block(offset: number): Buffer<ArrayBuffer> {
+    const known = this.#blocks.get(offset);
+    if (known !== undefined) {
+      this.#blocks.delete(offset);
+      this.#blocks.set(offset, known);
+      return known;
+    }
+    const bytes = readBytes(this.#reader, offset, this.#length, this.#what);
+    for (const oldest of this.#blocks.keys()) {
+      if (this.#blocks.size < this.#most) break;
+      this.#blocks.delete(oldest);
+    }
+    this.#blocks.set(offset, bytes);
+    return bytes;
+  }
+}

@@ -1,0 +1,127 @@
+import type { BlockReader } from "../../block-reader.ts";
+import { BytesReader } from "../../bytes-reader.ts";
+import { diskError } from "../../disk-error.ts";
+import { readBytes } from "../../read-bytes.ts";
+import { decodeName } from "../decode-name.ts";
+import type { DirectoryEntry, FileNode } from "../file-node.ts";
+import { FileSystem } from "../file-system.ts";
+import { blockMap } from "./block-map.ts";
+import { type RawEntry, verifyDirectoryBlock, walkDirectoryBlock } from "./directory-block.ts";
+import { damaged, unsupported } from "./ext4-error.ts";
+import { type Ext4Inode, InodeFlag } from "./ext4-inode.ts";
+import { Ext4Volume } from "./ext4-volume.ts";
+import { extentTree } from "./extent-tree.ts";
+import { inlineData } from "./inline-data.ts";
+import { MappedFile } from "./mapped-file.ts";
+
+const ROOT_INODE = 2;
+/** A target that fits is in the inode itself (ext4_inode_is_fast_symlink). */
+const MAX_FAST_TARGET = 60;
+const MAX_TARGET = 4096;
+/** Ten million names take 400 MB. */
+const MAX_DIRECTORY_BYTES = 1024 * 1024 * 1024;
+/** Inline, a directory begins with the number of the one above it. */
+const INLINE_PARENT_BYTES = 4;
+
+/**
+ * Opens an ext2, ext3 or ext4 file system (Linux 6.12, Documentation/filesystems/ext4), read-only.
+ *
+ * Bounds and, where it has them, checksums of metadata are verified. Its journal is not replayed: a file
+ * system that is or was in use may have its newest changes there, which `volume.isDirty` tells.
+ * Throws `disk/unknown-format`, `disk/damaged`, `disk/unsupported`, `disk/truncated`.
+ */
+export function openExt4(reader: BlockReader): FileSystem {
+  const volume = new Ext4Volume(reader);
+  const { type, label, uuid, needsRecovery } = volume.superblock;
+  const root = new Ext4Node(volume, ROOT_INODE);
+  if (root.stat.type !== "directory")
+    throw damaged("the root", `a ${root.stat.type}`, "a directory");
+  return new FileSystem({ type, label, uuid, isDirty: needsRecovery, root });
+}
+
+class Ext4Node implements FileNode {
+  readonly #volume: Ext4Volume;
+  readonly #inode: Ext4Inode;
+
+  constructor(volume: Ext4Volume, number: number) {
+    this.#volume = volume;
+    this.#inode = volume.inode(number);
+  }
+
+  get stat() {
+    return this.#inode.stat;
+  }
+
+  *entries(): Generator<DirectoryEntry> {
+    this.#verifyIs("directory");
+    for (const { name, inode } of this.#rawEntries()) {
+      yield { name, open: () => new Ext4Node(this.#volume, inode) };
+    }
+  }
+
+  contents(): BlockReader {
+    this.#verifyIs("file");
+    return this.#data();
+  }
+
+  target(): string {
+    this.#verifyIs("symlink");
+    const { size, inode } = this.stat;
+    if (size > MAX_TARGET) throw damaged(`link ${inode}`, `a target of ${size} bytes`, "a path");
+    const isFast = size < MAX_FAST_TARGET && !this.#has("inlineData");
+    const bytes = isFast ? this.#inode.block.subarray(0, size) : this.#read(0, size);
+    return decodeName(bytes);
+  }
+
+  *#rawEntries(): Generator<RawEntry> {
+    const { size, inode } = this.stat;
+    const what = `directory ${inode}`;
+    const { blockSize, hasFileTypes } = this.#volume.superblock;
+    if (this.#has("inlineData")) {
+      const whole = inlineData(this.#inode);
+      // The part in place of pointers and the part in the attribute are a block each.
+      const first = whole.subarray(INLINE_PARENT_BYTES, this.#inode.block.length);
+      yield* walkDirectoryBlock(first, what, hasFileTypes);
+      yield* walkDirectoryBlock(whole.subarray(this.#inode.block.length), what, hasFileTypes);
+      return;
+    }
+    if (size > MAX_DIRECTORY_BYTES || size % blockSize !== 0) {
+      throw damaged(what, `a size of ${size}`, `blocks, ${MAX_DIRECTORY_BYTES} bytes at most`);
+    }
+    const { checksumSeed } = this.#inode;
+    for (let at = 0; at < size; at += blockSize) {
+      const block = this.#read(at, blockSize);
+      // A hole, which the kernel passes over too.
+      if (block.readUInt16LE(4) === 0 && block.every((byte) => byte === 0)) continue;
+      if (checksumSeed !== undefined) verifyDirectoryBlock(block, checksumSeed, what);
+      yield* walkDirectoryBlock(block, what, hasFileTypes);
+    }
+  }
+
+  #data(): BlockReader {
+    if (this.#has("inlineData")) return new BytesReader(inlineData(this.#inode));
+    const find = this.#has("extents") ? extentTree : blockMap;
+    const { size, inode } = this.stat;
+    const findRun = find(this.#volume, this.#inode);
+    return new MappedFile(this.#volume, size, findRun, `inode ${inode}`);
+  }
+
+  #read(offset: number, length: number): Buffer {
+    this.#mapped ??= this.#data();
+    return readBytes(this.#mapped, offset, length, `inode ${this.stat.inode}`);
+  }
+
+  #mapped: BlockReader | undefined;
+
+  #has(flag: keyof typeof InodeFlag): boolean {
+    return (this.#inode.flags & InodeFlag[flag]) !== 0;
+  }
+
+  #verifyIs(needed: FileNode["stat"]["type"]): void {
+    const { type, inode, encrypted } = this.stat;
+    if (type !== needed) throw unsupported(`inode ${inode}`, `a ${type}`, `a ${needed}`);
+    if (!encrypted) return;
+    const seen = "it is encrypted (fscrypt)";
+    throw diskError("disk/encrypted", `read inode ${inode}`, { seen, needed: "it in clear" });
+  }
+}

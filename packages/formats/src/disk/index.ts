@@ -1,0 +1,23 @@
+export type { BlockReader } from "./block-reader.ts";
+export type { DirectoryEntry, FileNode, FileStat, FileType } from "./fs/file-node.ts";
+export { FileSystem, type Volume } from "./fs/file-system.ts";
+export type { WalkedFile } from "./fs/walk-tree.ts";
+export { identifyVolume, type VolumeKind } from "./identify-volume.ts";
+export {
+  guessImageFormat,
+  type ImageFormat,
+  type ImageLayer,
+  openImageChain,
+} from "./image/open-image.ts";
+export type { Qcow2Header } from "./image/qcow2/qcow2-header.ts";
+export { Qcow2Image, type Qcow2Options, type Qcow2Run } from "./image/qcow2/qcow2-image.ts";
+export type { Qcow2Snapshot } from "./image/qcow2/qcow2-snapshots.ts";
+export { openFileSystem } from "./open-file-system.ts";
+export {
+  openPartition,
+  type Partition,
+  type PartitionTable,
+  readPartitionTable,
+} from "./partition/partition-table.ts";
+export { readBytes } from "./read-bytes.ts";
+export { type DiskVolume, walkVolumes } from "./walk-volumes.ts";

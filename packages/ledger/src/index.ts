@@ -1,0 +1,17 @@
+export { canonicalJson, type JsonObject, type JsonValue } from "@casemate/core";
+export { type Anchor, anchorCheckpoint } from "./anchor-checkpoint.ts";
+export { checkLedger, type LedgerCheck } from "./check/check-ledger.ts";
+export type { Damage } from "./check/damage.ts";
+export type { Fact, FactDraft } from "./facts/fact.ts";
+export { parseVerifierKey, type VerifierKey } from "./notes/verifier-key.ts";
+export type { LedgerProof } from "./proof/ledger-proof.ts";
+export { proveFacts } from "./proof/prove-facts.ts";
+export { firstKeyOf, type Proven, verifyLedgerProof } from "./proof/verify-ledger-proof.ts";
+export type { KeyChain, KeyLink } from "./storage/key-chain.ts";
+export { Ledger, type LedgerOptions } from "./storage/ledger.ts";
+export { LedgerReader } from "./storage/ledger-reader.ts";
+export type { SignedCheckpoint } from "./storage/signed-checkpoint.ts";
+export type { CosignedCheckpoint } from "./witness/cosign.ts";
+export { Witness } from "./witness/witness.ts";
+export type { WitnessAddress } from "./witness/witness-address.ts";
+export { serveWitness, type WitnessServer } from "./witness/witness-server.ts";
