@@ -28,7 +28,6 @@ export {
   type VmState,
   vmStates,
 } from "./host-agent.ts";
-export type { Hypervisor } from "./hypervisor.ts";
 export type { ConsoleControl } from "./hypervisor/console-control.ts";
 export type { DeviceControl, DeviceName } from "./hypervisor/device-control.ts";
 export type {
@@ -51,6 +50,7 @@ export type {
   SnapshotRequest,
 } from "./hypervisor/snapshot-control.ts";
 export type { StorageControl } from "./hypervisor/storage-control.ts";
+export type { Hypervisor } from "./hypervisor.ts";
 export { inspectImage } from "./inspect-image.ts";
 export { inspectableView, type LookRequest, type ViewRequest } from "./inspectable-view.ts";
 export { attachHost, type HostOptions } from "./local-host.ts";

@@ -10,9 +10,9 @@ import { policyDirectory } from "./spine.fixture.ts";
 
 /**
  * A control plane that does one operation and is killed at one point of it. Told by its arguments: libvirt's
- * URI, the data directory, the pool, a seed. Tells on standard output, a line of JSON each, what it knows.
+ * URI, the data directory, the pool, a seed, and `settle` to only close what was left open. Tells on standard output, a line of JSON each, what it knows.
  */
-const [uri = "", directory = "", pool = "", seedText = "0"] = process.argv.slice(2);
+const [uri = "", directory = "", pool = "", seedText = "0", task = "act"] = process.argv.slice(2);
 const never = new AbortController().signal;
 const random = randomFrom(Number(seedText));
 
@@ -60,6 +60,8 @@ tell({
     state === "unknown" ? [`${operation}: ${message ?? ""}`] : [],
   ),
 });
+
+if (task === "settle") die();
 
 const names = (await services.people.accounts.list()).map(({ name }) => name);
 if (!names.includes("olga")) {

@@ -1,7 +1,7 @@
 /**
  * An OpenID provider as a process of its own: `oidc-provider` on a free port of this machine. It prints its
- * issuer; whom it takes its visitor for stands in the visitor's
- * headers, as NAME/GROUP/…; a NAME with +mfa has given a second factor.
+ * issuer. Whom it takes its visitor for stands in the header `x-subject`, as NAME/GROUP/…; a NAME with +mfa
+ * has given a second factor.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import Provider from "oidc-provider";

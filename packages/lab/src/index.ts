@@ -1,5 +1,6 @@
 export { bootTestGuest, type TestGuest, type TestGuestOptions } from "./boot-test-guest.ts";
 export type { CommandResult } from "./console-protocol.ts";
+export { echoDisk } from "./echo-disk.ts";
 export { GuestConsole } from "./guest-console.ts";
 export { ensureImage, type ImageOptions, type LabImage } from "./image/ensure-image.ts";
 export { fetchKernel, type KernelOptions } from "./image/fetch-kernel.ts";

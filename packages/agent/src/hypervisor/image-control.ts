@@ -45,7 +45,12 @@ export interface ImageControl {
     signal?: AbortSignal,
   ): Promise<void>;
   /** Grows an image. Throws `storage/in-use` for a running VM's disk. */
-  resize(path: string, format: "raw" | "qcow2", capacity: Bytes, signal?: AbortSignal): Promise<void>;
+  resize(
+    path: string,
+    format: "raw" | "qcow2",
+    capacity: Bytes,
+    signal?: AbortSignal,
+  ): Promise<void>;
   /**
    * Copies disks of a running VM as they are at one moment, into new qcow2 files by target; the VM runs
    * on. Cancelled or failed, nothing is left. Throws `vm/not-running`, `device/unknown`.

@@ -1,5 +1,4 @@
-import type { SnapshotDescription } from "@casemate/host";
-import type { OnProgress } from "@casemate/host";
+import type { OnProgress, SnapshotDescription } from "@casemate/host";
 
 export type SnapshotRequest = { readonly name: string; readonly description?: string } & (
   | {

@@ -1,6 +1,5 @@
 import type { Bytes } from "@casemate/core";
-import type { StoragePoolDescription, StorageVolume } from "@casemate/host";
-import type { OnProgress } from "@casemate/host";
+import type { OnProgress, StoragePoolDescription, StorageVolume } from "@casemate/host";
 
 /** libvirt's storage pools and their volumes. */
 export interface StorageControl {

@@ -7,8 +7,7 @@ import type { Duplex } from "node:stream";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LibvirtConnection } from "@casemate/host";
-import { labCacheDir, PrivateLibvirt } from "@casemate/lab";
-import { echoDisk } from "../../test/echo-disk.ts";
+import { echoDisk, labCacheDir, PrivateLibvirt } from "@casemate/lab";
 import type { HostAgent } from "../host-agent.ts";
 import { attachHost } from "../local-host.ts";
 

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { bytes, MiB, milliseconds } from "@casemate/core";
 import { LibvirtConnection } from "@casemate/host";
 import { labCacheDir, PrivateLibvirt } from "@casemate/lab";
+import { giveFilesToQemu } from "../../test/give-files-to-qemu.ts";
 import type { Hypervisor } from "../hypervisor.ts";
 import { attachHost } from "../local-host.ts";
 
@@ -16,6 +17,8 @@ let libvirt: LibvirtConnection;
 let hypervisor: Hypervisor;
 let pool: string;
 let poolUuid: string;
+/** A disk that all guests share. */
+let readonly: string;
 /** QEMU's user. */
 let owner: { readonly uid: number; readonly gid: number };
 
@@ -27,33 +30,44 @@ before(async () => {
   await mkdir(pool);
   owner = await stat("/var/lib/libvirt/qemu").catch(() => stat("/"));
   await chown(pool, owner.uid, owner.gid);
-  await writeFile(join(scratch, "count.img"), countSector);
-  const { uri } = stack.use(
+  readonly = join(scratch, "readonly.raw");
+  await writeFile(readonly, countDisk);
+  await chown(readonly, owner.uid, owner.gid);
+  const daemon = stack.use(
     await PrivateLibvirt.start({ accelerator: "tcg", cacheDir: labCacheDir }),
   );
+  await giveFilesToQemu(daemon);
+  const { uri } = daemon;
   libvirt = stack.use(await LibvirtConnection.open(uri));
   ({ uuid: poolUuid } = await libvirt.defineStoragePool(
     `<pool type="dir"><name>default</name><target><path>${pool}</path></target></pool>`,
   ));
-  const host = stack.use(await attachHost({ uri }));
+  const host = stack.use(await attachHost({ uri, directories: [scratch] }));
   hypervisor = host.hypervisor;
 });
 
 after(async () => await stack.disposeAsync());
 
-/** Counts for ever in the 32 bits at 0x500: xor ax,ax; mov ds,ax; inc dword [0x500]; jmp. */
-const countSector = Buffer.alloc(512);
-countSector.write("31c08ed866ff060005ebf9", "hex");
-countSector.write("55aa", 510, "hex");
+/**
+ * A disk whose first sector counts for ever in the 32 bits at 0x500: xor eax, eax; mov ds, ax; mov
+ * [0x500], eax; inc dword [0x500]; jmp. Firmware takes no disk of one sector for one.
+ */
+const countDisk = Buffer.alloc(64 * 1024);
+countDisk.write("6631c08ed866a3000566ff060005ebf9", "hex");
+countDisk.write("55aa", 510, "hex");
 
 async function count(uuid: string): Promise<number> {
   const said = await libvirt.hmp(uuid, "xp /1wx 0x500");
   return Number(/: (0x[0-9a-f]+)/.exec(said)?.[1]);
 }
 
+/** Milliseconds that a guest may take to boot. */
+const patience = 60_000;
+
 /** Until the guest counts on from `from`. */
 async function countBeyond(uuid: string, from: number): Promise<void> {
-  while ((await count(uuid)) <= from) await sleep(50);
+  const end = AbortSignal.timeout(patience);
+  while ((await count(uuid)) <= from) await sleep(50, undefined, { signal: end });
 }
 
 async function image(name: string): Promise<string> {
@@ -62,23 +76,27 @@ async function image(name: string): Promise<string> {
   return path;
 }
 
-/** A guest that counts, with a disk of its own. */
+/** A guest that counts, from a disk of its own; it has a second one that it cannot write. */
 async function define(name: string, devices = ""): Promise<string> {
-  const disk = await image(`${name}.qcow2`);
+  const disk = join(pool, `${name}.qcow2`);
+  const { images } = hypervisor;
+  await images.copy({ from: readonly, fromFormat: "raw", to: disk, toFormat: "qcow2" });
+  await images.resize(disk, "qcow2", bytes(8 * MiB));
   const { uuid } = await hypervisor.domains.define(`
     <domain type="qemu">
       <name>${name}</name>
       <memory unit="MiB">32</memory>
       <vcpu current="1">2</vcpu>
       <os><type arch="x86_64" machine="pc">hvm</type></os>
+      <features><acpi/></features>
       <devices>
         <disk type="file" device="disk">
-          <driver name="qemu" type="raw"/><source file="${join(pool, "../count.img")}"/>
-          <target dev="vda" bus="virtio"/><readonly/>
+          <driver name="qemu" type="qcow2"/><source file="${disk}"/>
+          <target dev="hda" bus="ide"/>
         </disk>
         <disk type="file" device="disk">
-          <driver name="qemu" type="qcow2"/><source file="${disk}"/>
-          <target dev="vdb" bus="virtio"/>
+          <driver name="qemu" type="raw"/><source file="${readonly}"/>
+          <target dev="vda" bus="virtio"/><readonly/>
         </disk>
         ${devices}
       </devices>
@@ -122,7 +140,8 @@ test("LocalDomains: a VM's life, and what each state refuses", async () => {
   const before = await count(uuid);
   await domains.reset(uuid);
   await domains.resume(uuid);
-  while ((await count(uuid)) >= before) await sleep(20);
+  const end = AbortSignal.timeout(patience);
+  while ((await count(uuid)) >= before) await sleep(20, undefined, { signal: end });
   await domains.shutdown(uuid);
   const limit = milliseconds(300);
   assert.equal(await domains.waitForState(uuid, ["shutoff"], limit), "running");
@@ -163,8 +182,8 @@ test("LocalSnapshots: an internal one takes the memory back with the disk", asyn
   });
   assert.deepEqual(taken.memory, { kind: "internal" });
   assert.deepEqual(taken.disks, [
+    { kind: "internal", target: "hda" },
     { kind: "none", target: "vda" },
-    { kind: "internal", target: "vdb" },
   ]);
   await assert.rejects(snapshots.create(uuid, { kind: "internal", name: "a & b" }), {
     code: "snapshot/exists",
@@ -196,19 +215,25 @@ test("LocalSnapshots: an external one has files of its own, and leaves none when
   const uuid = await define("outside");
   await domains.start(uuid, {});
   const memory = join(pool, "outside.memory");
-  const overlays = { vdb: join(pool, "outside.overlay.qcow2") };
+  const overlays = { hda: join(pool, "outside.overlay.qcow2") };
   const wanted = { kind: "external", name: "cut", memory, overlays } as const;
   await assert.rejects(snapshots.create(uuid, { ...wanted, memory: "/etc/casemate.memory" }), {
     code: "storage/outside",
   });
+  await assert.rejects(snapshots.create(uuid, { ...wanted, memory: join(pool, "outside.qcow2") }), {
+    code: "storage/exists",
+  });
   const stop = new AbortController();
-  const cancelled = await snapshots
-    .create(uuid, wanted, () => stop.abort(), stop.signal)
-    .then(
-      () => false,
-      (thrown) => thrown.code === "cancelled",
-    );
-  if (cancelled) {
+  const taking = snapshots.create(uuid, wanted, () => stop.abort(), stop.signal);
+  // It may be done before anybody sees it.
+  const done = await taking.then(
+    () => true,
+    (thrown) => {
+      assert.equal(thrown.code, "cancelled");
+      return false;
+    },
+  );
+  if (!done) {
     assert.deepEqual(await files(), ["outside.qcow2"]);
     await snapshots.create(uuid, wanted);
   }
@@ -218,9 +243,9 @@ test("LocalSnapshots: an external one has files of its own, and leaves none when
   const { disks, state } = await domains.find(uuid);
   assert.equal(state, "running");
   assert.deepEqual(
-    [disks[1]?.source, disks[1]?.backing[0]?.source],
+    [disks[0]?.source, disks[0]?.backing[0]?.source],
     [
-      { kind: "file", path: overlays.vdb },
+      { kind: "file", path: overlays.hda },
       { kind: "file", path: join(pool, "outside.qcow2") },
     ],
   );
@@ -229,7 +254,7 @@ test("LocalSnapshots: an external one has files of its own, and leaves none when
     await assert.rejects(snapshots.revert(uuid, "cut", {}), { code: "snapshot/unsupported" });
   }
   const { files: gone } = await snapshots.planRemove(uuid, "cut", {});
-  assert.deepEqual(gone.toSorted(), [memory, overlays.vdb]);
+  assert.deepEqual(gone.toSorted(), [memory, overlays.hda]);
   await snapshots.remove(uuid, "cut", {});
   assert.deepEqual(await files(), ["outside.qcow2"]);
   await undefine(uuid);
@@ -273,7 +298,7 @@ test("LocalDevices: disks, media and NICs come and go, in what runs and in the d
     const expected = path === undefined ? { kind: "none" } : { kind: "file", path };
     assert.deepEqual(inside?.source, expected);
   }
-  await assert.rejects(devices.changeMedia(uuid, "vdb", iso, { scope: "live" }), {
+  await assert.rejects(devices.changeMedia(uuid, "hda", iso, { scope: "live" }), {
     code: "device/unknown",
   });
 
@@ -298,21 +323,21 @@ test("LocalImages.backup: a running VM's disk as it is, and nothing where it is 
   execFileSync("qemu-io", ["-f", "qcow2", "-c", "write -P 0x42 1M 4M", disk]);
   await domains.start(uuid, {});
   const to = join(pool, "copy.qcow2");
-  await images.backup(uuid, { vdb: to });
+  await images.backup(uuid, { hda: to });
   assert.match(
     execFileSync("qemu-img", ["compare", "-U", disk, to], { encoding: "utf8" }),
     /identical/,
   );
   assert.equal((await stat(to)).uid, owner.uid);
   assert.equal((await domains.find(uuid)).state, "running");
-  await assert.rejects(images.backup(uuid, { vdb: to }), { code: "storage/exists" });
+  await assert.rejects(images.backup(uuid, { hda: to }), { code: "storage/exists" });
   await assert.rejects(images.backup(uuid, { vdx: join(pool, "x") }), { code: "device/unknown" });
   const cancelled = new AbortController();
-  const other = { vdb: join(pool, "other.qcow2") };
+  const other = { hda: join(pool, "other.qcow2") };
   const backup = images.backup(uuid, other, () => cancelled.abort(), cancelled.signal);
   cancelled.abort();
   await assert.rejects(backup, { code: "cancelled" });
-  const request = { from: disk, fromFormat: "qcow2", to: other.vdb, toFormat: "raw" } as const;
+  const request = { from: disk, fromFormat: "qcow2", to: other.hda, toFormat: "raw" } as const;
   await assert.rejects(images.copy(request), { code: "storage/in-use" });
   assert.deepEqual(await files(), ["copy.qcow2", "kept.qcow2"]);
   await undefine(uuid);
@@ -322,7 +347,7 @@ test("LocalStorage: volumes of a pool", async () => {
   const { storage } = hypervisor;
   const [only] = await storage.pools();
   assert.deepEqual([only?.uuid, only?.type, only?.path], [poolUuid, "dir", pool]);
-  assert.deepEqual(await storage.directories(), [pool]);
+  assert.deepEqual(await storage.directories(), [join(pool, ".."), pool]);
   assert.ok((await storage.freeSpace(pool)) > 0);
   const made = await storage.createVolume(poolUuid, {
     name: "v.qcow2",

@@ -4,6 +4,7 @@ import { CasemateError } from "@casemate/core";
 
 /** Questions to whoever types; on no terminal the answers are lines of standard input. */
 export interface Questions extends Disposable {
+  /** Throws `usage` where standard input has ended, `cancelled` at Ctrl-C and Ctrl-D. */
   ask(question: string): Promise<string>;
   /** What is typed is not shown. */
   askSecret(question: string): Promise<string>;
@@ -21,7 +22,7 @@ export function openQuestions(): Questions {
   const lines = createInterface({ input: process.stdin, output: shown, terminal });
   const waiting = lines[Symbol.asyncIterator]();
   const ask = async (question: string) => {
-    if (terminal) return await lines.question(question);
+    if (terminal) return await lines.question(question).catch(cancelled);
     const { value, done } = await waiting.next();
     if (done !== true) return String(value);
     throw new CasemateError(
@@ -36,7 +37,7 @@ export function openQuestions(): Questions {
       process.stderr.write(question);
       silent = true;
       try {
-        return await lines.question("");
+        return await lines.question("").catch(cancelled);
       } finally {
         silent = false;
         process.stderr.write("\n");
@@ -44,4 +45,10 @@ export function openQuestions(): Questions {
     },
     [Symbol.dispose]: () => lines.close(),
   };
+}
+
+function cancelled(cause: unknown): never {
+  throw new CasemateError("cancelled", "Cannot go on without an answer: none was given.", {
+    cause,
+  });
 }

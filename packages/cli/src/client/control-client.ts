@@ -1,6 +1,9 @@
 import { request } from "node:https";
+import type { Duplex } from "node:stream";
 import type { ClientFile } from "@casemate/control";
 import { CasemateError, type ErrorCode, errorCatalogue, MiB } from "@casemate/core";
+import { openControlSocket } from "./control-socket.ts";
+import { pinnedServer } from "./pinned-server.ts";
 
 /** The API of a running control plane. */
 export interface ControlClient {
@@ -10,6 +13,8 @@ export interface ControlClient {
   post(path: string, body?: object, signal?: AbortSignal): Promise<Document>;
   put(path: string, body: object, signal?: AbortSignal): Promise<Document>;
   delete(path: string, signal?: AbortSignal): Promise<Document>;
+  /** The bytes of the WebSocket at `path`, both ways; it breaks with whatever error the API closes it with. */
+  connect(path: string): Promise<Duplex>;
 }
 
 type Document = Readonly<Record<string, unknown>>;
@@ -35,6 +40,12 @@ export function controlClient(file: ClientFile): ControlClient {
     post: (path, body, signal) => ask({ method: "POST", path, body }, signal),
     put: (path, body, signal) => ask({ method: "PUT", path, body }, signal),
     delete: (path, signal) => ask({ method: "DELETE", path, body: undefined }, signal),
+    connect: (path) =>
+      openControlSocket(file, path, {
+        refused: (answer) => asError(parseDocument(answer, path), path),
+        closed: (reason) => closedBy(reason, path),
+        unreachable: (cause) => unreachable(file, cause),
+      }),
   };
 }
 
@@ -51,10 +62,7 @@ function fetchText(
   const { promise, resolve, reject } = Promise.withResolvers<Answer>();
   const sent = request(new URL(path, file.url), {
     method,
-    // The one certificate that was pinned is trusted, under whatever name the server is reached.
-    ca: file.certificate,
-    allowPartialTrustChain: true,
-    checkServerIdentity: () => undefined,
+    ...pinnedServer(file),
     headers: {
       authorization: `Bearer ${file.token}`,
       accept: "application/json",
@@ -104,6 +112,14 @@ function asError(document: Document, path: string): CasemateError {
     return new CasemateError(code, message, typeof next === "string" ? { next } : {});
   }
   return new CasemateError("api/unreachable", `Cannot read the control plane's error at ${path}.`);
+}
+
+function closedBy(reason: string, path: string): CasemateError {
+  const code = isErrorCode(reason) ? reason : "api/unreachable";
+  return new CasemateError(
+    code,
+    `Cannot go on with ${path}: the control plane closed it${reason && ` (${code})`}, expected it to stay open.`,
+  );
 }
 
 function isErrorCode(code: string): code is ErrorCode {

@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import { findVm, type ListedVm, openVmSource } from "../client/vm-source.ts";
 import type { Context } from "../context.ts";
 import { addOperations } from "./vm/add-operations.ts";
+import { addConsole } from "./vm/console.ts";
 
 interface SourceOptions {
   readonly connect?: string;
@@ -31,6 +32,7 @@ export function configureVm(command: Command, context: Context): void {
     },
   );
   addOperations(command, operations, context);
+  addConsole(command, context);
   command.action(() => command.outputHelp());
 }
 

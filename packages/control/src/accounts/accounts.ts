@@ -9,6 +9,7 @@ import { hashPassword, verifyPasswordPolicy } from "./password.ts";
 import { verifyPersonRoles } from "./person-roles.ts";
 import type { Principal } from "./principal.ts";
 import { disableRow } from "./standing.ts";
+import { recordBootstrapEnd, writeRoles } from "./write-roles.ts";
 
 /** An account to be made. */
 export interface AccountDraft {
@@ -89,8 +90,7 @@ export function accountsIn(context: AccountContext): Accounts {
             hasPassword: password !== undefined,
           }),
         );
-        const endsBootstrap = roles.includes("owner");
-        if (endsBootstrap) await recordBootstrapEnd(context, actor);
+        const endBootstrap = await recordBootstrapEnd(context, roles, actor.id);
         await db.transaction().execute(async (transaction) => {
           await transaction
             .insertInto("accounts")
@@ -102,35 +102,14 @@ export function accountsIn(context: AccountContext): Accounts {
               user_handle: randomBytes(32).toString("base64url"),
             })
             .execute();
-          if (!endsBootstrap) return;
-          await transaction.deleteFrom("tokens").where("label", "=", "bootstrap").execute();
+          await endBootstrap(transaction);
         });
         return await read(name);
       });
     },
 
     setRoles: (name, given, actor) =>
-      change(name, async (account) => {
-        const roles = inOrder(given);
-        await verifyPersonRoles(db, account.person, name, roles);
-        await record(
-          accountFact("roles-changed", name, actor.id, {
-            roles: [...roles],
-            before: [...account.roles],
-          }),
-        );
-        const endsBootstrap = roles.includes("owner");
-        if (endsBootstrap) await recordBootstrapEnd(context, actor);
-        await db.transaction().execute(async (transaction) => {
-          await transaction
-            .updateTable("accounts")
-            .set({ roles: JSON.stringify(roles) })
-            .where("name", "=", name)
-            .execute();
-          if (!endsBootstrap) return;
-          await transaction.deleteFrom("tokens").where("label", "=", "bootstrap").execute();
-        });
-      }),
+      change(name, () => writeRoles(context, name, inOrder(given), actor.id)),
 
     disable: (name, actor) =>
       change(name, async () => {
@@ -188,16 +167,6 @@ async function verifyNew({ db }: AccountContext, name: string): Promise<void> {
     "account/exists",
     `Cannot create the account ${name}: ${row === undefined ? "Casemate uses this name itself" : "there is one"}, expected a new name.`,
   );
-}
-
-/** The bootstrap token serves until there is an owner. */
-async function recordBootstrapEnd({ db, record }: AccountContext, actor: Principal): Promise<void> {
-  const row = await db
-    .selectFrom("tokens")
-    .select("label")
-    .where("label", "=", "bootstrap")
-    .executeTakeFirst();
-  if (row !== undefined) await record(accountFact("bootstrap-revoked", "bootstrap", actor.id));
 }
 
 /** Each role once, in the order of the list of all. */

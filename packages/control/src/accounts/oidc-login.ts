@@ -3,14 +3,13 @@ import { roles as everyRole, isRole, type Role } from "@casemate/policy";
 import type { Configuration, IDToken } from "openid-client";
 import { parseRoles, readAccountRow } from "./account.ts";
 import { type AccountContext, changes } from "./account-context.ts";
-import { accountFact } from "./account-fact.ts";
 import type { AddressRate } from "./address-rate.ts";
 import { forgetFailures, verifyNotLocked } from "./failures.ts";
 import { isLoopback, type OidcConfig } from "./oidc-config.ts";
 import { pending } from "./pending.ts";
-import { verifyPersonRoles } from "./person-roles.ts";
 import type { NewSession, Sessions } from "./sessions.ts";
 import { verifyStanding } from "./standing.ts";
+import { writeRoles } from "./write-roles.ts";
 
 /** Where to send a person, and the name to end the login by. */
 export interface OidcCeremony {
@@ -173,7 +172,7 @@ async function takeRoles(
   claims: IDToken,
   { claim, map }: NonNullable<OidcConfig["roles"]>,
 ): Promise<void> {
-  const { db, record, queue } = context;
+  const { db, queue } = context;
   const groups = claims[claim];
   const given = new Set<Role>(
     (Array.isArray(groups) ? groups : [groups])
@@ -183,18 +182,9 @@ async function takeRoles(
   );
   const roles = everyRole.filter((role) => given.has(role));
   await queue(changes, async () => {
-    const { person, roles: text } = await readAccountRow(db, name);
-    const before = parseRoles(text);
+    const before = parseRoles((await readAccountRow(db, name)).roles);
     if (before.length === roles.length && before.every((role) => given.has(role))) return;
-    await verifyPersonRoles(db, person, name, roles);
-    await record(
-      accountFact("roles-changed", name, `oidc:${claims.iss}`, { roles, before: [...before] }),
-    );
-    await db
-      .updateTable("accounts")
-      .set({ roles: JSON.stringify(roles) })
-      .where("name", "=", name)
-      .execute();
+    await writeRoles(context, name, roles, `oidc:${claims.iss}`);
   });
 }
 

@@ -13,7 +13,13 @@ export const socketOptions = { maxPayload: 64 * 1024, perMessageDeflate: false }
 const pace = { look: 15_000, goodbye: 1_000 };
 
 /** RFC 6455, 7.4.1. */
-const closeCode = { normal: 1000, goingAway: 1001, notBinary: 1003, notAllowed: 1008, failed: 1011 };
+const closeCode = {
+  normal: 1000,
+  goingAway: 1001,
+  notBinary: 1003,
+  notAllowed: 1008,
+  failed: 1011,
+};
 
 interface Opened {
   readonly stream: Duplex;
@@ -48,7 +54,9 @@ export function serveSocket(
     const traffic = { bytesIn: 0, bytesOut: 0 };
     const over = new Promise<void>((resolve) => stream.once("close", () => resolve()))
       .then(() => closed(traffic))
-      .catch((thrown) => request.log.error({ err: thrown }, "the end of a connection is not recorded"))
+      .catch((thrown) =>
+        request.log.error({ err: thrown }, "the end of a connection is not recorded"),
+      )
       .finally(() => closing.delete(over));
     closing.add(over);
     // Heard here too: it may break before there is a WebSocket to say so.

@@ -34,10 +34,7 @@ export function defineSocketRoute<Params extends TSchema, Query extends TSchema>
   readonly access: Access;
   readonly params: Params;
   readonly query: Query;
-  open(
-    call: Call<Static<Params>, Static<Query>, unknown>,
-    services: Services,
-  ): Promise<Connected>;
+  open(call: Call<Static<Params>, Static<Query>, unknown>, services: Services): Promise<Connected>;
 }): SocketRoute {
   return {
     ...options,

@@ -44,9 +44,11 @@ export function describeSource(from: Element): DiskSource {
   if (source === undefined) return { kind: "none" };
   switch (type) {
     case "file":
-      return { kind: "file", path: attributeOf(source, "file") ?? "" };
-    case "block":
-      return { kind: "block", path: attributeOf(source, "dev") ?? "" };
+    case "block": {
+      // libvirt leaves a <source> without a path in a drive whose medium was taken out.
+      const path = attributeOf(source, type === "file" ? "file" : "dev");
+      return path === undefined ? { kind: "none" } : { kind: type, path };
+    }
     case "volume":
       return {
         kind: "volume",

@@ -72,11 +72,11 @@ export class EventLoop {
   }
 
   /** Listens to a stream from now on; answers the number to `forgetStream` it by. */
-  watchStream(stream: VirStream, listener: StreamListener): number {
+  watchStream(conn: VirConnect, stream: VirStream, listener: StreamListener): number {
     this.#streams += 1;
     const number = this.#streams;
     this.#streamListeners.set(number, listener);
-    this.#post({ kind: "watch-stream", number, stream });
+    this.#post({ kind: "watch-stream", number, conn, stream });
     return number;
   }
 

@@ -27,7 +27,12 @@ export interface EventThreadData {
 export type ToEventThread =
   | { readonly kind: "watch"; readonly connection: number; readonly conn: VirConnect }
   | { readonly kind: "forget"; readonly connection: number }
-  | { readonly kind: "watch-stream"; readonly number: number; readonly stream: VirStream }
+  | {
+      readonly kind: "watch-stream";
+      readonly number: number;
+      readonly conn: VirConnect;
+      readonly stream: VirStream;
+    }
   | { readonly kind: "forget-stream"; readonly number: number };
 
 export type FromEventThread =
@@ -61,7 +66,7 @@ function obey(message: ToEventThread): void {
       post({ kind: "forgotten", connection: message.connection });
       return;
     case "watch-stream":
-      streams.watch(message.number, message.stream);
+      streams.watch(message.number, message.conn, message.stream);
       return;
     case "forget-stream":
       streams.forget(message.number);

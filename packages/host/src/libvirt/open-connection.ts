@@ -206,7 +206,7 @@ export class OpenConnection {
     const opened = new ConsoleStream({
       send: (bytes) => this.call("sendStream", [stream, bytes]),
       listen: (listener) => {
-        const number = events.watchStream(stream, listener);
+        const number = events.watchStream(this.#conn, stream, listener);
         return async () => {
           await events.forgetStream(number);
           await this.#run("closeStream", [stream]);

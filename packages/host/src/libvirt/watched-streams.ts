@@ -1,9 +1,9 @@
 import koffi from "koffi";
 import { callFailed } from "./calls/call.ts";
 import type { LibvirtFailure } from "./libvirt-error.ts";
-import { type Address, libvirt, type VirStream } from "./prototypes.ts";
+import { type Address, libvirt, type VirConnect, type VirStream } from "./prototypes.ts";
 
-/** Hears what streams bring, by their numbers; `failure` where one broke. */
+/** Hears what streams bring, by their numbers; `failure` where one broke with its connection. */
 interface StreamTeller {
   data(number: number, bytes: Uint8Array): void;
   ended(number: number, failure: LibvirtFailure | undefined): void;
@@ -23,7 +23,7 @@ const limits = { piece: 64 * 1024, pieces: 16 };
 export class WatchedStreams {
   readonly #lib = libvirt();
   readonly #tell: StreamTeller;
-  readonly #streams = new Map<number, VirStream>();
+  readonly #streams = new Map<number, { readonly conn: VirConnect; readonly stream: VirStream }>();
   readonly #ended = new Set<number>();
   readonly #piece = Buffer.alloc(limits.piece);
   readonly #callback: Address;
@@ -36,8 +36,8 @@ export class WatchedStreams {
     this.#callback = koffi.register(callback, koffi.pointer(prototype)) as Address; // the address of a C function
   }
 
-  watch(number: number, stream: VirStream): void {
-    this.#streams.set(number, stream);
+  watch(number: number, conn: VirConnect, stream: VirStream): void {
+    this.#streams.set(number, { conn, stream });
     const { virStreamEventAddCallback } = this.#lib;
     if (virStreamEventAddCallback(stream, events, this.#callback, BigInt(number), null) === 0) {
       return;
@@ -47,7 +47,7 @@ export class WatchedStreams {
   }
 
   forget(number: number): void {
-    const stream = this.#streams.get(number);
+    const stream = this.#streams.get(number)?.stream;
     this.#streams.delete(number);
     this.#ended.delete(number);
     if (stream !== undefined) this.#lib.virStreamEventRemoveCallback(stream);
@@ -65,15 +65,18 @@ export class WatchedStreams {
   }
 
   #read(number: number): void {
-    const stream = this.#streams.get(number);
-    if (stream === undefined || this.#ended.has(number)) return;
+    const watched = this.#streams.get(number);
+    if (watched === undefined || this.#ended.has(number)) return;
+    const { conn, stream } = watched;
     for (let pieces = 0; pieces < limits.pieces; pieces += 1) {
       const got = this.#lib.virStreamRecv(stream, this.#piece, this.#piece.length);
       if (got === -2) return; // no more yet
       if (got <= 0) {
         this.#ended.add(number);
-        const failed = got < 0 && callFailed(this.#lib, "read the console", "libvirt/failed");
-        this.#tell.ended(number, failed ? failed.failure : undefined);
+        const { failure } = callFailed(this.#lib, "read the console", "libvirt/failed", conn);
+        // To libvirt it is a failure, too, when the VM ends or another takes the console.
+        const lost = got < 0 && failure.code === "libvirt/unreachable";
+        this.#tell.ended(number, lost ? failure : undefined);
         return;
       }
       this.#tell.data(number, Uint8Array.prototype.slice.call(this.#piece, 0, got));

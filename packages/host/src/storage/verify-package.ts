@@ -21,10 +21,10 @@ export async function verifyPackage(
   const total = bytes([...files.values()].reduce((sum, { size }) => sum + size, 0));
   const digests: FileDigest[] = [];
   let done = 0;
-  for (const [name, file] of files) {
+  for (const file of files.values()) {
     const onBytes = (read: number): void => onProgress?.({ done: bytes(done + read), total });
     digests.push(await verifyPackedFile(file, manifest, onBytes, signal));
-    done += files.get(name)?.size ?? 0;
+    done += file.size;
   }
   return createHash("sha256").update(formatManifest(digests)).digest("hex");
 }

@@ -127,10 +127,9 @@ export const bpfTruths: readonly Truth[] = [
     compare: async (run, read, note) => {
       const log = (await run(`cat ${LOG}`)).output;
       const made = new Set(log.match(/(?<=^made ).*/gm));
-      for (const [what] of ATTACHED) {
-        // "cannot make tcx: Invalid argument": the kernel has no such link.
-        if (!made.has(what)) note("not there", `program attached by ${what}`);
-      }
+      // "cannot make tcx: Invalid argument": the kernel has no such link.
+      const unmade = ATTACHED.map(([what]) => what).filter((what) => !made.has(what));
+      if (unmade.length > 0) note("not there", `programs attached by ${unmade.join(", ")}`);
       const programs = (await read("bpf")).filter((row) => row["object"] === "program");
       for (const [what, name, kind, target] of ATTACHED) {
         if (!made.has(what)) continue;

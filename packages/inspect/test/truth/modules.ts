@@ -8,7 +8,8 @@ import type { RunInGuest, Truth } from "./truth.ts";
 /** Loads all that any truth needs, so that none comes later; a kernel may have some built in, or not at all. */
 async function prepare(run: RunInGuest): Promise<void> {
   await run(
-    `for m in ${diskModules.join(" ")}; do modprobe -q $m || echo $m; done >/run/casemate-no-modules`,
+    `modules="${diskModules.join(" ")}"; modprobe -aq $modules ||
+      for m in $modules; do modprobe -q $m || echo $m; done >/run/casemate-no-modules`,
   );
 }
 
@@ -42,7 +43,7 @@ export const modulesTruths: readonly Truth[] = [
     claim: "modules are as /proc/modules and /sys/module show them, in their order",
     prepare,
     async compare(run, read, note) {
-      const missing = (await run("cat /run/casemate-no-modules")).output.trim();
+      const missing = (await run("cat /run/casemate-no-modules 2>/dev/null")).output.trim();
       if (missing !== "") note("not there", `modules ${missing.replaceAll("\n", ", ")}`);
       const command = `perl -e ${quote(READ_MODULES)}`;
       const { output, rows } = await readBoth<ModuleRow>(run, read, "modules", command);

@@ -27,7 +27,7 @@ export async function readBoth<Row>(
       return { output, rows };
     }
     if (tries > 1) await run("sleep 1");
-    said = tries > 1 ? undefined : output;
+    said = output;
     rows = tries > 1 ? await readRows() : after;
   }
 }
