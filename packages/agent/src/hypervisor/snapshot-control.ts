@@ -22,7 +22,7 @@ export interface SnapshotControl {
   /**
    * Takes a snapshot; all disks or none. Cancelling an external one's memory ends the job, the VM runs on
    * and the files are gone; an internal one cannot be cancelled. Throws `snapshot/exists`,
-   * `storage/outside`.
+   * `storage/outside`, `storage/exists`.
    */
   create(
     uuid: string,

@@ -11,7 +11,7 @@ export interface KernelAnswers {
 }
 
 /** The line of the table that changes with each kernel that Debian publishes. */
-const RELEASE = "| release |";
+const RELEASE = "release";
 
 const HEAD = `# Kernels
 
@@ -36,20 +36,31 @@ export function formatKernelTable(kernels: readonly KernelAnswers[]): string {
     if (!notes.includes(`${view}: ${said}`)) notes.push(`${view}: ${said}`);
     return `${isEqual ? "equal" : "differs"} (${notes.indexOf(`${view}: ${said}`) + 1})`;
   };
-  const lines = [
-    `| view | ${kernels.map(({ title }) => title).join(" | ")} |`,
-    `| --- |${" --- |".repeat(kernels.length)}`,
-    `${RELEASE} ${kernels.map(({ release }) => release).join(" | ")} |`,
-    ...views.map(({ id }) => `| ${id} | ${kernels.map((one) => cell(one, id)).join(" | ")} |`),
-  ];
+  const lines = formatTable([
+    ["view", ...kernels.map(({ title }) => title)],
+    [RELEASE, ...kernels.map(({ release }) => release)],
+    ...views.map(({ id }) => [id, ...kernels.map((one) => cell(one, id))]),
+  ]);
   const list = notes.map((note, index) => `${index + 1}. ${note}`);
   return `${[HEAD, ...lines, "", ...list].join("\n").trimEnd()}\n`;
 }
 
-/** The page without what changes with each kernel that Debian publishes. */
+/** Rows as a table of Markdown whose columns are aligned; the first is its head. */
+function formatTable(rows: readonly (readonly string[])[]): readonly string[] {
+  const widths = rows[0]?.map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0))) ?? [];
+  const line = (cells: readonly string[], fill: string) =>
+    `| ${widths.map((width, i) => (cells[i] ?? "").padEnd(width, fill)).join(" | ")} |`;
+  const [head = [], ...body] = rows;
+  return [line(head, " "), line([], "-"), ...body.map((row) => line(row, " "))];
+}
+
+/** The page without what changes with each kernel that Debian publishes: its release, and how wide that is. */
 export function withoutReleases(page: string): string {
   return page
     .split("\n")
-    .filter((line) => !line.startsWith(RELEASE))
+    .filter((line) => !line.startsWith(`| ${RELEASE} `))
+    .map((line) =>
+      line.startsWith("|") ? line.replaceAll(/ +/g, " ").replaceAll(/-+/g, "-") : line,
+    )
     .join("\n");
 }

@@ -37,13 +37,33 @@ test("calls: give every libvirt object back, after failures too", () => {
   calls.destroyNetwork(call, net.uuid);
   calls.undefineNetwork(call, net.uuid);
   calls.listNetworks(call);
-  calls.listStoragePools(call);
+  const [pool] = calls.listStoragePools(call);
+  assert.ok(pool);
+  calls.storagePoolXml(call, pool.uuid);
+  calls.refreshStoragePool(call, pool.uuid);
+  const volume = "<volume><name>v</name><capacity>1024</capacity></volume>";
+  const { path } = calls.createVolume(call, pool.uuid, volume);
+  calls.cloneVolume(call, pool.uuid, volume.replace(">v<", ">w<"), path);
+  calls.listVolumes(call, pool.uuid);
+  calls.findVolume(call, path);
+  calls.volumeXml(call, path);
+  calls.deleteVolume(call, path);
+  assert.equal(calls.findVolume(call, path), undefined);
+  calls.setMetadata(call, uuid, "<a/>", "k", "urn:k", ["live"]);
+  const ownPool =
+    '<pool type="dir"><name>p</name><target><path>/nonexistent/p</path></target></pool>';
+  calls.undefineStoragePool(call, calls.defineStoragePool(call, ownPool).uuid);
   for (const failing of [
     () => calls.findDomain(call, "nosuch"),
     () => calls.resume(call, uuid),
     () => calls.monitorCommand(call, uuid, "{}", false),
     () => calls.snapshotXml(call, uuid, "nosuch"),
     () => calls.networkXml(call, uuid),
+    () => calls.storagePoolXml(call, uuid),
+    () => calls.deleteVolume(call, path),
+    () => calls.createVolume(call, pool.uuid, "<nonsense/>"),
+    () => calls.openConsole(call, uuid, null, []),
+    () => calls.beginBackup(call, uuid, "<domainbackup/>", []),
     () => calls.defineDomain(call, "<nonsense/>", []),
   ]) {
     assert.throws(failing, CallFailed);
