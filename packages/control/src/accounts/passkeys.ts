@@ -1,13 +1,9 @@
 import { CasemateError } from "@casemate/core";
-import {
-  type AuthenticationResponseJSON,
-  generateAuthenticationOptions,
-  generateRegistrationOptions,
-  type PublicKeyCredentialCreationOptionsJSON,
-  type PublicKeyCredentialRequestOptionsJSON,
-  type RegistrationResponseJSON,
-  verifyAuthenticationResponse,
-  verifyRegistrationResponse,
+import type {
+  AuthenticationResponseJSON,
+  PublicKeyCredentialCreationOptionsJSON,
+  PublicKeyCredentialRequestOptionsJSON,
+  RegistrationResponseJSON,
 } from "@simplewebauthn/server";
 import { readAccountRow } from "./account.ts";
 import { type AccountContext, changes } from "./account-context.ts";
@@ -20,6 +16,9 @@ import type { Principal } from "./principal.ts";
 import type { RelyingParty } from "./relying-party.ts";
 import type { NewSession, Sessions } from "./sessions.ts";
 import { verifyStanding } from "./standing.ts";
+
+/** Loaded when somebody first needs it: it takes a fifth of all that starting Casemate loads. */
+const webAuthn = () => import("@simplewebauthn/server");
 
 /** A passkey, as people may see it. Times are ISO 8601. */
 export interface Passkey {
@@ -92,7 +91,7 @@ export function passkeysIn(
       const known = await rowsOf(account);
       const hasFactor = row.totp_sealed !== null || known.length > 0;
       verifyOwnSession(principal, "add another passkey", hasFactor);
-      const options = await generateRegistrationOptions({
+      const options = await (await webAuthn()).generateRegistrationOptions({
         rpName: "Casemate",
         rpID: relyingParty().id,
         userName: account,
@@ -114,16 +113,18 @@ export function passkeysIn(
       const begun = adding.take(ceremony);
       if (begun === undefined || begun.account !== account) throw notBegun("add the passkey");
       const { id: expectedRPID, origins } = relyingParty();
-      const verified = await verifyRegistrationResponse({
-        response,
-        expectedChallenge: begun.challenge,
-        expectedOrigin: [...origins],
-        expectedRPID,
-        requireUserVerification: true,
-        supportedAlgorithmIDs,
-      }).catch((cause: unknown) => {
-        throw refused("add the passkey", cause);
-      });
+      const verified = await (await webAuthn())
+        .verifyRegistrationResponse({
+          response,
+          expectedChallenge: begun.challenge,
+          expectedOrigin: [...origins],
+          expectedRPID,
+          requireUserVerification: true,
+          supportedAlgorithmIDs,
+        })
+        .catch((cause: unknown) => {
+          throw refused("add the passkey", cause);
+        });
       if (!verified.verified) throw refused("add the passkey", undefined);
       const { credential } = verified.registrationInfo;
       const created_at = now().toISOString();
@@ -176,7 +177,7 @@ export function passkeysIn(
 
     async beginLogin(address) {
       rate.verify(address);
-      const options = await generateAuthenticationOptions({
+      const options = await (await webAuthn()).generateAuthenticationOptions({
         rpID: relyingParty().id,
         userVerification: "required",
       });
@@ -198,19 +199,21 @@ export function passkeysIn(
         await verifyNotLocked(context, account);
         const row = await readAccountRow(db, account);
         const { id: expectedRPID, origins } = relyingParty();
-        const verified = await verifyAuthenticationResponse({
-          response,
-          expectedChallenge: begun.challenge,
-          expectedOrigin: [...origins],
-          expectedRPID,
-          requireUserVerification: true,
-          credential: {
-            id: key.id,
-            publicKey: Uint8Array.from(Buffer.from(key.public_key, "base64url")),
-            counter: key.counter,
-            transports: parseTransports(key.transports),
-          },
-        }).catch((cause: unknown) => ({ verified: false, cause }) as const);
+        const verified = await (await webAuthn())
+          .verifyAuthenticationResponse({
+            response,
+            expectedChallenge: begun.challenge,
+            expectedOrigin: [...origins],
+            expectedRPID,
+            requireUserVerification: true,
+            credential: {
+              id: key.id,
+              publicKey: Uint8Array.from(Buffer.from(key.public_key, "base64url")),
+              counter: key.counter,
+              transports: parseTransports(key.transports),
+            },
+          })
+          .catch((cause: unknown) => ({ verified: false, cause }) as const);
         if (!verified.verified || !("authenticationInfo" in verified)) {
           await countFailure(context, { name: account, known: true, because: "passkey", address });
           throw refused("log in with a passkey", "cause" in verified ? verified.cause : undefined);

@@ -20,8 +20,6 @@ export const debian12: ImageRecipe = {
     // The smallest package that satisfies the kernel's; the lab makes its own initramfs.
     "tiny-initramfs",
     "busybox-static",
-    // Hears the power button.
-    "acpid",
     "iproute2",
     "kmod",
     "procps",
