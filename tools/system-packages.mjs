@@ -7,6 +7,7 @@ export const systemPackages = Object.freeze({
   "qemu-system-x86": "runs guests",
   "qemu-utils": "qemu-img: makes and checks disk images",
   "libvirt-daemon-system": "libvirtd and its configuration",
+  "libvirt-clients": "virsh: what the tests do past Casemate",
   libvirt0: "the libvirt library that Casemate calls",
   swtpm: "software TPMs for guests",
   "swtpm-tools": "makes their certificates",
