@@ -86,6 +86,9 @@ export async function startControl(config: ControlConfig): Promise<Control> {
   }, 60_000);
   stack.defer(() => clearInterval(expiring));
 
+  // What was left open about Casemate itself; each host's own is closed when it is attached.
+  await spine.runner.settle(undefined);
+
   const localToken = await tokens.issueLocal();
   stack.defer(() => tokens.revokeLocal());
   stack.use(
@@ -105,9 +108,10 @@ export async function startControl(config: ControlConfig): Promise<Control> {
     async attach(agent) {
       attached.use(agent.subscribe((event) => publish(services, agent, event)));
       attached.use(await keepInventory(agent, services, failures.report));
+      // First in line on its VMs: what an earlier process left open is closed before anything else begins.
+      await spine.runner.settle(agent);
       hosts.set(agent.id, agent);
       attached.defer(() => void hosts.delete(agent.id));
-      await spine.runner.settle(agent);
       attached.use(keepWorld(agent, { ...services, runner: spine.runner }, failures.report));
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),

@@ -50,7 +50,7 @@ const services = await assemble(
   stack,
 );
 const { spine, requests } = services;
-await spine.runner.settle(host);
+await (await spine.runner.settle(host)).over;
 const left = await requests.list({ states: ["running", "approved"], limit: 10_000 });
 const ended = await requests.list({ limit: 10_000 });
 tell({

@@ -1,19 +1,8 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import {
-  chmod,
-  chown,
-  mkdir,
-  mkdtemp,
-  readdir,
-  readFile,
-  rm,
-  stat,
-  writeFile,
-} from "node:fs/promises";
+import { chmod, chown, mkdir, mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { attachHost, type HostAgent } from "@casemate/agent";
 import { bytes, type JsonObject, toCasemateError } from "@casemate/core";
 import { LibvirtConnection } from "@casemate/host";
@@ -37,6 +26,7 @@ export interface Call {
 export class TestHost implements AsyncDisposable {
   readonly agent: HostAgent;
   readonly libvirt: LibvirtConnection;
+  readonly daemon: PrivateLibvirt;
   /** The directory of the pool `default`. */
   readonly pool: string;
   /** Where the VMs' serial lines are. */
@@ -46,11 +36,13 @@ export class TestHost implements AsyncDisposable {
   private constructor(
     agent: HostAgent,
     libvirt: LibvirtConnection,
+    daemon: PrivateLibvirt,
     pool: string,
     stack: AsyncDisposableStack,
   ) {
     this.agent = agent;
     this.libvirt = libvirt;
+    this.daemon = daemon;
     this.pool = pool;
     this.#serial = join(pool, "../serial");
     this.#stack = stack;
@@ -62,9 +54,12 @@ export class TestHost implements AsyncDisposable {
     stack.defer(() => rm(scratch, { recursive: true, force: true }));
     await chmod(scratch, 0o711);
     const daemon = stack.use(
-      await PrivateLibvirt.start({ accelerator: "tcg", cacheDir: labCacheDir }),
+      await PrivateLibvirt.start({
+        accelerator: "tcg",
+        cacheDir: labCacheDir,
+        givesFiles: true,
+      }),
     );
-    await giveFilesToQemu(daemon);
     const libvirt = stack.use(await LibvirtConnection.open(daemon.uri));
     const pool = join(scratch, "pool");
     // QEMU's own user: what is made there is given to the directory's owner.
@@ -77,7 +72,7 @@ export class TestHost implements AsyncDisposable {
       `<pool type="dir"><name>default</name><target><path>${pool}</path></target></pool>`,
     );
     const agent = stack.use(await attachHost({ uri: daemon.uri, pauses: join(scratch, "pauses") }));
-    return new TestHost(agent, libvirt, pool, stack.move());
+    return new TestHost(agent, libvirt, daemon, pool, stack.move());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -194,26 +189,5 @@ export class TestHost implements AsyncDisposable {
     const concluded = await conclude(operation, { host, plan, executed: false }, failure, never);
     assert.deepEqual([await this.files(), await this.names()], [files, names]);
     return concluded;
-  }
-}
-
-/** Has libvirt give QEMU the files that it makes, as it does where it is installed. */
-async function giveFilesToQemu(daemon: PrivateLibvirt): Promise<void> {
-  const file = join(daemon.directory, "etc/qemu.conf");
-  const settings = await readFile(file, "utf8");
-  await writeFile(file, settings.replace("dynamic_ownership = 0", "dynamic_ownership = 1"));
-  // It is started again with what it reads then.
-  const pid = await daemon.daemonPid();
-  if (pid !== undefined) process.kill(pid, "SIGTERM");
-  while ((await daemon.daemonPid()) === pid) await sleep(20);
-  while (!(await answers(daemon.uri))) await sleep(50);
-}
-
-async function answers(uri: string): Promise<boolean> {
-  try {
-    await using _connection = await LibvirtConnection.open(uri);
-    return true;
-  } catch {
-    return false;
   }
 }

@@ -18,6 +18,8 @@ export interface PrivateLibvirtOptions {
   readonly cacheDir: string;
   /** Where the sockets are; short, for a Unix socket's path has at most 107 bytes. */
   readonly runtimeDir?: string;
+  /** Whether libvirt gives the files of VMs to QEMU's user, as it does where it is installed; the lab gives its own. */
+  readonly givesFiles?: boolean;
 }
 
 /** libvirtd's whole environment; it hands it to QEMU. */
@@ -124,7 +126,7 @@ export class PrivateLibvirt implements AsyncDisposable {
       cgroup_controllers: [],
       namespaces: [],
       // The lab gives its files to QEMU's user itself; the base image is nobody's.
-      dynamic_ownership: 0,
+      dynamic_ownership: options.givesFiles === true ? 1 : 0,
       remember_owner: 0,
       // Without virtlogd.
       stdio_handler: "file",

@@ -91,12 +91,10 @@ test("PolicyEngine.authorize: decides as Cedar does with the whole set", () => {
 
 test("PolicyEngine.authorize: what needs approval is permitted once every duty is fulfilled", () => {
   const engine = new PolicyEngine(shipped);
-  let met = 0;
   fc.assert(
     fc.property(anyRequest, (request) => {
       const decision = engine.authorize(request);
-      if (decision.kind !== "needs-approval") return;
-      met += 1;
+      fc.pre(decision.kind === "needs-approval");
       const given = decision.duties.flatMap(({ by, count }) =>
         Array.from({ length: count }, (_, index) => ({ role: by, person: `stranger ${index}` })),
       );
@@ -104,9 +102,8 @@ test("PolicyEngine.authorize: what needs approval is permitted once every duty i
       const after = engine.authorize({ ...request, context: { ...request.context, approvals } });
       assert.equal(after.kind, "permitted");
     }),
-    { numRuns: 300 },
+    { numRuns: 20, maxSkipsPerRun: 1000 },
   );
-  assert.ok(met > 5, String(met));
 });
 
 test("PolicyEngine.authorize: a duty stands between only where something permits", () => {

@@ -8,7 +8,6 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { bytes, MiB, milliseconds } from "@casemate/core";
 import { LibvirtConnection } from "@casemate/host";
 import { labCacheDir, PrivateLibvirt } from "@casemate/lab";
-import { giveFilesToQemu } from "../../test/give-files-to-qemu.ts";
 import type { Hypervisor } from "../hypervisor.ts";
 import { attachHost } from "../local-host.ts";
 
@@ -34,9 +33,8 @@ before(async () => {
   await writeFile(readonly, countDisk);
   await chown(readonly, owner.uid, owner.gid);
   const daemon = stack.use(
-    await PrivateLibvirt.start({ accelerator: "tcg", cacheDir: labCacheDir }),
+    await PrivateLibvirt.start({ accelerator: "tcg", cacheDir: labCacheDir, givesFiles: true }),
   );
-  await giveFilesToQemu(daemon);
   const { uri } = daemon;
   libvirt = stack.use(await LibvirtConnection.open(uri));
   ({ uuid: poolUuid } = await libvirt.defineStoragePool(

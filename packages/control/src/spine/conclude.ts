@@ -1,4 +1,9 @@
-import { type CasemateError, type JsonObject, toCasemateError } from "@casemate/core";
+import {
+  type CasemateError,
+  type ErrorCode,
+  type JsonObject,
+  toCasemateError,
+} from "@casemate/core";
 import type { Operation, Seen } from "./operation.ts";
 import type { Outcome } from "./request-facts.ts";
 
@@ -16,6 +21,8 @@ export interface Conclusion {
  * is there of one that did not succeed is taken back, where that can be.
  *
  * @param failure what `execute` threw; undefined where it returned, or where nobody knows (`call.executed`).
+ *
+ * Throws `libvirt/unreachable` and `cancelled` where the host could not be asked.
  */
 export async function conclude(
   operation: Operation,
@@ -54,7 +61,9 @@ async function takeBack(
   try {
     await operation.undo(call, signal);
   } catch (thrown) {
-    const why = `${left} It could not be taken back: ${toCasemateError(thrown).message}`;
+    const { code, message } = toCasemateError(thrown);
+    if (isNoAnswer(code)) throw thrown;
+    const why = `${left} It could not be taken back: ${message}`;
     return { outcome: "unknown", message: unknownBecause(why, failure) };
   }
   const seen = await look(operation, { ...call, executed: false }, signal);
@@ -66,8 +75,15 @@ async function look(operation: Operation, call: LookAt, signal: AbortSignal): Pr
   try {
     return await operation.look(call, signal);
   } catch (thrown) {
-    return { kind: "unknown", why: toCasemateError(thrown).message };
+    const { code, message } = toCasemateError(thrown);
+    if (isNoAnswer(code)) throw thrown;
+    return { kind: "unknown", why: message };
   }
+}
+
+/** Whether nobody could be asked: what became of the operation can still be found out. */
+function isNoAnswer(code: ErrorCode): boolean {
+  return code === "libvirt/unreachable" || code === "cancelled";
 }
 
 function notDone(failure: CasemateError | undefined, otherwise: string): Conclusion {

@@ -30,8 +30,11 @@ interface Run {
   over: Promise<unknown>;
 }
 
-/** Waits between attempts to write down what has already happened, in milliseconds. */
-const recordAgain = { first: 100, most: 5_000 };
+/** Waits between attempts to find out or write down what has already happened, in milliseconds. */
+const again = { first: 100, most: 5_000 };
+
+/** How long what was begun may still be looked at when Casemate ends, in milliseconds. */
+const PATIENCE = 10_000;
 
 /** Carries approved requests out: in turn on each VM, intent before and outcome after. */
 export class RequestRunner implements AsyncDisposable {
@@ -39,6 +42,8 @@ export class RequestRunner implements AsyncDisposable {
   readonly #parts: SpineParts;
   readonly #runs = new Map<string, Run>();
   readonly #disposing = new AbortController();
+  readonly #patience = new AbortController();
+  readonly #settling: Promise<unknown>[] = [];
   /** When the last operation on each VM ended, by UUID, in milliseconds of the process's own clock. */
   readonly #endedAt = new Map<string, number>();
 
@@ -123,59 +128,73 @@ export class RequestRunner implements AsyncDisposable {
   /**
    * Closes what an earlier process left open at this host, or about Casemate itself: what was begun as the
    * host shows it, what was not begun as cancelled. Nothing is begun again.
+   *
+   * Resolves when it has its turn in line on every VM that is concerned; `over` when all of it is closed,
+   * which may be when libvirt answers again.
    */
-  async settle(host: HostAgent | undefined): Promise<void> {
-    const { requests, operations } = this.#parts;
-    const left = await requests.list({ states: ["running", "approved"], limit: 10_000 });
+  async settle(host: HostAgent | undefined): Promise<{ readonly over: Promise<void> }> {
+    const left = await this.#parts.requests.list({
+      states: ["running", "approved"],
+      limit: 10_000,
+    });
     const here = left.filter(
       ({ id, target }) =>
         (target.kind === "system" ? undefined : target.hostId) === host?.id && !this.#runs.has(id),
     );
-    await Promise.all(
-      here.map(async (request) => {
-        using _turn = await this.locks.acquire(lockKey(request.target), this.#disposing.signal);
-        const operation = operations.find(({ id }) => id === request.operation);
-        if (request.state === "approved") {
-          if (operation?.attended === true) return; // its requester comes for it
-          await this.#record(
-            requestFacts.closed(
-              request.id,
-              request.target,
-              "system",
-              "cancelled",
-              "Casemate was restarted before it began.",
-            ),
-          );
-        } else await this.#settleBegun(request, operation, host);
-        this.#parts.onChange?.(await requests.get(request.id));
-      }),
-    );
+    const settling = here.map((request) => this.#settleOne(request, host));
+    const over = Promise.all(settling).then(() => {});
+    this.#settling.push(over.catch((thrown) => this.#parts.onFailure?.(thrown)));
+    return { over };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposing.abort();
     for (const { stop } of this.#runs.values()) stop.abort();
-    await Promise.all([...this.#runs.values()].map(({ over }) => over));
+    const patience = setTimeout(() => this.#patience.abort(), PATIENCE);
+    await Promise.all([...this.#settling, ...[...this.#runs.values()].map(({ over }) => over)]);
+    clearTimeout(patience);
   }
 
-  async #settleBegun(
-    request: OperationRequest,
-    operation: Operation | undefined,
-    host: HostAgent | undefined,
-  ): Promise<void> {
-    const { plan } = request;
-    const conclusion: Conclusion =
-      operation === undefined || plan === undefined
-        ? { outcome: "unknown", message: "Its plan is not there any more." }
-        : await conclude(
-            operation,
-            { host, plan, executed: false },
-            undefined,
-            this.#disposing.signal,
-          );
-    await this.#record(
-      requestFacts.ended(request.id, request.target, { ...conclusion, seen: "after a restart" }),
-    );
+  async #settleOne(request: OperationRequest, host: HostAgent | undefined): Promise<void> {
+    const { id, target, plan, state } = request;
+    const { requests, operations } = this.#parts;
+    using _turn = await this.locks.acquire(lockKey(target), this.#disposing.signal);
+    const operation = operations.find((each) => each.id === request.operation);
+    if (state === "approved") {
+      if (operation?.attended === true) return; // its requester comes for it
+      const why = "Casemate was restarted before it began.";
+      await this.#record(requestFacts.closed(id, target, "system", "cancelled", why));
+    } else {
+      const conclusion: Conclusion =
+        operation === undefined || plan === undefined
+          ? { outcome: "unknown", message: "Its plan is not there any more." }
+          : await this.#conclude(operation, { host, plan, executed: false }, undefined);
+      await this.#record(
+        requestFacts.ended(id, target, { ...conclusion, seen: "after a restart" }),
+      );
+    }
+    this.#parts.onChange?.(await requests.get(id));
+  }
+
+  /**
+   * What became of an operation, asked until libvirt answers: the VM's turn is not given away before.
+   *
+   * Throws `cancelled` when Casemate ends first; the next start asks.
+   */
+  async #conclude(
+    operation: Operation,
+    call: Parameters<typeof conclude>[1],
+    failure: CasemateError | undefined,
+  ): Promise<Conclusion> {
+    for (let wait = again.first; ; wait = Math.min(wait * 2, again.most)) {
+      try {
+        return await conclude(operation, call, failure, this.#patience.signal);
+      } catch (thrown) {
+        if (this.#disposing.signal.aborted) throw thrown;
+        this.#parts.onFailure?.(thrown);
+      }
+      await sleep(wait, undefined, { signal: this.#disposing.signal }).catch(() => {});
+    }
   }
 
   #start(request: OperationRequest, operation: Operation, host: HostAgent | undefined): Run {
@@ -267,12 +286,7 @@ export class RequestRunner implements AsyncDisposable {
     atFaultPoint?.("executed");
     const conclusion = operation.attended
       ? concludeAnswer(failure)
-      : await conclude(
-          operation,
-          { host, plan, executed: failure === undefined },
-          failure,
-          this.#disposing.signal,
-        );
+      : await this.#conclude(operation, { host, plan, executed: failure === undefined }, failure);
     atFaultPoint?.("concluded");
     await Promise.all([
       operation.shared ? undefined : this.#observe(run, actor),
@@ -311,7 +325,7 @@ export class RequestRunner implements AsyncDisposable {
 
   /** Writes down what has already happened, however long that takes: until then nothing else begins on the VM. */
   async #record(draft: FactDraft): Promise<void> {
-    for (let wait = recordAgain.first; ; wait = Math.min(wait * 2, recordAgain.most)) {
+    for (let wait = again.first; ; wait = Math.min(wait * 2, again.most)) {
       try {
         await this.#parts.facts.record(draft);
         return;

@@ -121,3 +121,44 @@ test("keepWorld: what an operation changes is the operation's", async (t) => {
   const actors = facts.filter(({ kind }) => kind === "vm/changed").map(({ actor }) => actor);
   assert.deepEqual(actors, ["account:olga", "account:olga", "account:olga", "account:olga"]);
 });
+
+test("keepWorld: what is changed right after an operation is found to be nobody's", async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), "casemate-world-"));
+  t.after(() => rm(directory, { recursive: true, force: true }));
+  await using watched = await watch(directory);
+  await awaitChange(watched, /^vm\/appeared/);
+  const { spine } = watched.services;
+  const target = { kind: "vm", uuid, name: "web", hostId: host.agent.id } as const;
+  const id = randomUUID();
+  const order = { id, operation: "vm.start", target, parameters: {}, principal: people.olga };
+  await spine.submit(order, never);
+  assert.equal((await spine.settled(id, never)).state, "done");
+  await virsh("destroy", "web");
+  const facts = await awaitChange(watched, /state shutoff/);
+  assert.equal(facts.find((fact) => /state shutoff/.test(tell(fact)))?.actor, "unknown");
+});
+
+test("Spine: libvirtd dies in the middle of an operation, which is closed when it answers again", async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), "casemate-world-"));
+  t.after(() => rm(directory, { recursive: true, force: true }));
+  await using watched = await watch(directory);
+  await awaitChange(watched, /^vm\/appeared/);
+  const { spine } = watched.services;
+  const target = { kind: "vm", uuid, name: "web", hostId: host.agent.id } as const;
+  const id = randomUUID();
+  await spine.submit(
+    { id, operation: "vm.start", target, parameters: {}, principal: people.olga },
+    never,
+  );
+  const daemon = await host.daemon.daemonPid();
+  assert.ok(daemon);
+  process.kill(daemon, "SIGKILL");
+  const ended = await spine.settled(id, never);
+  const { state } = await host.agent.hypervisor.domains.find(uuid);
+  const done = state === "running";
+  assert.ok(
+    (done ? ["done"] : ["failed", "undone"]).includes(ended.state),
+    `${state}: ${ended.state}`,
+  );
+  if (done) await virsh("destroy", "web");
+});

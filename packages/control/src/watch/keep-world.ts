@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { HostAgent, HostEvent } from "@casemate/agent";
 import type { RequestRunner } from "../spine/request-runner.ts";
 import type { Attribution, World } from "./world.ts";
@@ -8,8 +9,8 @@ const AFTERMATH = 500;
 /**
  * Follows what happens to a host's VMs, and records what nobody asked Casemate for.
  *
- * An operation's own changes are recorded by the operation; what else happens to its VM meanwhile counts as
- * its doing. Disposing ends it and waits for what is under way.
+ * An operation's own changes are recorded by the operation, in the VM's turn; what differs from them
+ * afterwards was nobody's. Disposing ends it and waits for what is under way.
  */
 export function keepWorld(
   host: HostAgent,
@@ -17,6 +18,7 @@ export function keepWorld(
   onError: (thrown: unknown) => void,
 ): AsyncDisposable {
   const underWay = new Set<Promise<void>>();
+  const ended = new AbortController();
   const follow = (work: () => Promise<void>) => {
     const running = work()
       .catch(onError)
@@ -29,13 +31,23 @@ export function keepWorld(
       return;
     }
     const { vm } = event;
-    if (vm === undefined || runner.isActing(vm.uuid, AFTERMATH)) return;
-    follow(() => observe(host, vm.uuid, describe(event), world, runner));
+    if (vm === undefined) return;
+    if (!runner.isActing(vm.uuid, AFTERMATH)) {
+      const by = { kind: "unknown", noticed: "event", event: describe(event) } as const;
+      follow(() => observe(host, vm.uuid, by, world, runner));
+      return;
+    }
+    // Most likely the operation's own; if it was not, the VM differs from what the operation left.
+    follow(async () => {
+      await sleep(AFTERMATH, undefined, { signal: ended.signal }).catch(() => {});
+      await observe(host, vm.uuid, { kind: "unknown", noticed: "reconciliation" }, world, runner);
+    });
   });
   if (host.status().connected) follow(() => reconcile(host, world, runner));
   return {
     async [Symbol.asyncDispose]() {
       subscription[Symbol.dispose]();
+      ended.abort();
       await Promise.all(underWay);
     },
   };
@@ -44,12 +56,12 @@ export function keepWorld(
 async function observe(
   host: HostAgent,
   uuid: string,
-  event: string,
+  by: Attribution,
   world: World,
   { locks }: RequestRunner,
 ): Promise<void> {
   using _turn = await locks.acquire(uuid);
-  await world.observe(host, uuid, { kind: "unknown", noticed: "event", event });
+  await world.observe(host, uuid, by);
 }
 
 async function reconcile(host: HostAgent, world: World, runner: RequestRunner): Promise<void> {
