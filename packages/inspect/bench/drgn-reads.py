@@ -11,7 +11,7 @@ import drgn
 
 READS = 300_000
 RUNS = 7
-WORDS = 16 * 1024 * 1024 // 8
+WORDS = {"anywhere in 4 MiB": 4 * 1024 * 1024 // 8, "anywhere in 16 MiB": 16 * 1024 * 1024 // 8}
 
 core, base, order = sys.argv[1:]
 prog = drgn.Program()
@@ -20,7 +20,7 @@ start = int(base, 16)
 if order == "one after the other":
     addresses = [start + 8 * i for i in range(READS)]
 else:
-    addresses = [start + 8 * random.randrange(WORDS) for _ in range(READS)]
+    addresses = [start + 8 * random.randrange(WORDS[order]) for _ in range(READS)]
 
 read_u64 = prog.read_u64
 best = float("inf")

@@ -23,7 +23,7 @@ import { attachToGuest } from "../test/truth/read-guest.ts";
 import { openBenchMaterial } from "./bench-guest.ts";
 import { measure, summarize, type Timing } from "./measure.ts";
 import { measureDrgn } from "./measure-drgn.ts";
-import { findRegion, measurePlainReads, measureReads } from "./translated-reads.ts";
+import { findRegion, measurePlainReads, measureReads, ORDERS } from "./translated-reads.ts";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 const LIMITS = { milliseconds: 60_000, steps: 100_000_000 };
@@ -80,7 +80,7 @@ function reportReads(kernel: Kernel, memory: PhysicalMemory, dump: string): void
   const region = findRegion(kernel);
   const drgn = measureDrgn(kernel, dump, region);
   if (drgn === undefined) notes.push("drgn: not measured: install python3-drgn.");
-  for (const order of ["one after the other", "anywhere in 16 MiB"] as const) {
+  for (const order of ORDERS) {
     const ways = [
       ["by address and offset", measureReads(kernel, region.directMap, order, "offset")],
       ["by address", measureReads(kernel, region.directMap, order, "address")],

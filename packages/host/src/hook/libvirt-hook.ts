@@ -1,13 +1,18 @@
 import { chmod, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { CasemateError } from "@casemate/core";
+import { CasemateError, ExitCode, type Milliseconds, milliseconds } from "@casemate/core";
+import { launchMoments } from "./launch-moments.ts";
 
 /** What libvirt is to run before a VM starts or arrives. */
 export interface HookOptions {
   /** libvirt's own directory of hooks; another for a libvirt with another configuration. */
   readonly directory?: string | undefined;
-  /** The program and its words; libvirt's own words come after them. Absolute. */
+  /** The program and its words; libvirt's own words come after them. Absolute. It ends with 0 or, to refuse, 4. */
   readonly command: readonly string[];
+  /** What holds where the program ends otherwise, or not in time: by default the VM may not run. */
+  readonly otherwise?: "deny" | "permit";
+  /** How long libvirt waits for the program at most. Default: 20 seconds. */
+  readonly patience?: Milliseconds;
 }
 
 export type HookStatus =
@@ -32,7 +37,7 @@ export async function installHook(options: HookOptions): Promise<string> {
   const path = pathIn(options.directory);
   const status = await readHookStatus(options.directory);
   if (status.kind === "foreign") throw foreign(path, "write");
-  const script = `${header}exec ${options.command.map(quote).join(" ")} "$1" "$2" "$3" "$4"\n`;
+  const script = formatScript(options);
   try {
     await mkdir(join(path, ".."), { recursive: true });
     await writeFile(`${path}.new`, script, { mode: 0o700 });
@@ -69,6 +74,34 @@ export async function readHookStatus(directory?: string): Promise<HookStatus> {
     if (code === "ENOENT" || code === "ENOTDIR") return { kind: "absent" };
     throw notPermitted("read", path, cause);
   }
+}
+
+/**
+ * Elsewhere than where a launch can be refused the script does nothing: there a failure would end a VM that
+ * runs, as when libvirtd is started again (`reconnect`).
+ */
+function formatScript({
+  command,
+  otherwise = "deny",
+  patience = milliseconds(20_000),
+}: HookOptions): string {
+  const seconds = String(patience / 1000);
+  const words = ["timeout", "--kill-after=1", seconds, ...command];
+  const late = `Casemate does not let %s run: it did not answer within ${seconds} s.\\n`;
+  const rest = {
+    deny: [`[ $code -ne 124 ] || printf ${quote(late)} "$1" >&2`, "exit $code"],
+    permit: [`[ $code -ne ${ExitCode.denied} ] || exit $code`],
+  };
+  return [
+    `${header}case "$2 $3" in`,
+    `${Object.keys(launchMoments).map(quote).join(" | ")}) ;;`,
+    "*) exit 0 ;;",
+    "esac",
+    `${words.map(quote).join(" ")} "$1" "$2" "$3" "$4"`,
+    "code=$?",
+    ...rest[otherwise],
+    "",
+  ].join("\n");
 }
 
 function pathIn(directory: string = standard): string {
