@@ -113,6 +113,18 @@ export const actions: readonly Action[] = [
     in: ["administer"],
     on: ["account", "system"],
   },
+  {
+    id: "account.establish",
+    summary: "hand out roles while no security officer has ever logged in",
+    in: ["administer"],
+    on: ["account", "system"],
+  },
+  {
+    id: "account.appoint",
+    summary: "hand out roles, or the means to log in to an account that has some",
+    in: ["administer"],
+    on: ["account", "system"],
+  },
   { id: "token.manage", summary: "make and revoke API tokens", in: ["own"], on: ["account"] },
   { id: "policy.read", summary: "see the policies", in: ["read"], on: ["system"] },
   { id: "policy.change", summary: "load other policies", in: ["administer"], on: ["system"] },

@@ -58,6 +58,9 @@ export const sources = ["api", "hook", "response", "system"] as const;
 
 export type Source = (typeof sources)[number];
 
+/** What of a guest can be seen, as the schema names it. */
+export const dataClasses = ["kernelMetadata", "kernelText", "userMemory", "fileContents"] as const;
+
 /** May `principal` do `action` to `resource`? */
 export interface AuthorizationRequest {
   readonly principal: Principal;

@@ -1,3 +1,4 @@
+import { walkGroups } from "./actions.ts";
 import type { AuthorizationRequest, Resource } from "./authorization-request.ts";
 import type { CedarValueJson, EntityJson, StatefulAuthorizationCall } from "./cedar.ts";
 import { roles } from "./roles.ts";
@@ -14,7 +15,7 @@ export type CedarRequest = Pick<
 >;
 
 /**
- * The request with the entities it needs and no others: who asks, and what about. Groups without attributes
+ * The request with the entities it needs and no others: who asks, what for and what about. Groups without attributes
  * (roles, labels, networks, hosts) need no entity of their own; a host's labels are given to its VM directly.
  */
 export function toCedarRequest(request: AuthorizationRequest): CedarRequest {
@@ -39,6 +40,7 @@ export function toCedarRequest(request: AuthorizationRequest): CedarRequest {
         parents: [...uids("Role", principal.roles), ...uids("Label", principal.labels ?? [])],
       },
       { uid, attrs: resourceAttributes(resource), parents: resourceParents(resource) },
+      { uid: { type: "Action", id: action }, attrs: {}, parents: actionParents(action) },
     ],
   };
 }
@@ -107,6 +109,13 @@ function resourceParents(resource: Resource): EntityUid[] {
       return [];
   }
 }
+
+/** Every group at once: the groups are no entities here that could say which they are part of. */
+const actionParents = (action: string) =>
+  uids(
+    "Action",
+    walkGroups(action).filter((id) => id !== action),
+  );
 
 const uids = (type: string, ids: readonly string[]) => ids.map((id) => ({ type, id }));
 

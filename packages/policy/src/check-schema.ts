@@ -1,5 +1,10 @@
 import { actionGroups, actions, entityTypes, type ResourceKind } from "./actions.ts";
-import { type AuthorizationRequest, type Resource, sources } from "./authorization-request.ts";
+import {
+  type AuthorizationRequest,
+  dataClasses,
+  type Resource,
+  sources,
+} from "./authorization-request.ts";
 import { preparsePolicySet, preparseSchema, schemaToJson, statefulIsAuthorized } from "./cedar.ts";
 import { toCedarRequest } from "./cedar-request.ts";
 import type { PolicyFile, PolicyProblem } from "./policy-set.ts";
@@ -104,7 +109,6 @@ const sampleResources: Readonly<Record<ResourceKind, Resource>> = {
 
 function sampleRequest(action: string, resource: Resource): AuthorizationRequest {
   const plan = { destroysState: false, irreversible: ["x"], downtime: false, diskBytes: 1 };
-  const dataClasses = ["kernelMetadata", "kernelText", "userMemory", "fileContents"];
   return {
     principal: { id: "alice", person: "alice", roles, mfa: true, labels: ["label"] },
     action,

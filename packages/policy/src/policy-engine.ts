@@ -1,15 +1,10 @@
 import { CasemateError, isNonEmpty } from "@casemate/core";
-import { isAction } from "./actions.ts";
 import type { AuthorizationRequest } from "./authorization-request.ts";
-import {
-  type AuthorizationAnswer,
-  preparsePolicySet,
-  preparseSchema,
-  statefulIsAuthorized,
-} from "./cedar.ts";
+import { type AuthorizationAnswer, preparsePolicySet, statefulIsAuthorized } from "./cedar.ts";
 import { type CedarRequest, toCedarRequest } from "./cedar-request.ts";
 import type { DecidingPolicy, Decision } from "./decision.ts";
 import { type Explanation, explain } from "./explain.ts";
+import { findMistake } from "./find-mistake.ts";
 import type { LoadedPolicy, PolicySet } from "./policy-set.ts";
 import { sliceKey, slicePolicies } from "./policy-slice.ts";
 import { conflictSets } from "./roles.ts";
@@ -22,9 +17,10 @@ interface Prepared {
 
 /** What can matter to requests of one kind. */
 interface Slice {
-  readonly all: Prepared;
-  /** The permits alone, to ask what would be if the duties were fulfilled. */
-  readonly permits: Prepared;
+  /** Permits, and the forbids that nothing opens. */
+  readonly rules: Prepared;
+  /** The forbids that an approval opens, where there are any. */
+  readonly duties: Prepared | undefined;
 }
 
 /** What Cedar says: who permits or forbids, or why it cannot say. */
@@ -51,7 +47,6 @@ export class PolicyEngine {
 
   constructor(set: PolicySet) {
     this.#set = set;
-    preparseSchema(this.#name, set.schema);
   }
 
   /** The version of the set that decides now: sha256 in hexadecimal. */
@@ -68,38 +63,31 @@ export class PolicyEngine {
   replace(set: PolicySet): void {
     this.#set = set;
     this.#slices.clear();
-    preparseSchema(this.#name, set.schema);
   }
 
   /** May this be done? Never throws: what cannot be decided is denied. */
   authorize(request: AuthorizationRequest): Decision {
-    const conflict = findConflict(request);
-    if (conflict !== undefined) return denied([], conflict);
-    if (!isAction(request.action)) {
-      return denied([], describeFailure([`there is no action ${request.action}`]));
-    }
-    const slice = this.#prepare(request);
+    const because = findConflict(request) ?? findMistake(request);
+    if (because !== undefined) return denied([], because);
+    const { rules, duties } = this.#prepare(request);
     const asked = toCedarRequest(request);
-    const verdict = this.#evaluate(asked, slice.all);
+    const verdict = evaluate(asked, rules);
     if (verdict.kind === "error") return denied(verdict.policies, verdict.because);
-    const { policies } = verdict;
-    if (verdict.kind === "allow") {
-      const permits = policies.map(toDecidingPolicy);
-      if (isNonEmpty(permits)) return { kind: "permitted", policies: permits };
-      return denied([], "It could not be decided: no policy is named that permits it.");
+    if (verdict.kind === "deny") {
+      const limits = verdict.policies;
+      return denied(limits, limits.length > 0 ? describeLimits(limits) : nothingPermits(request));
     }
-    const limits = policies.filter(({ duty }) => duty === undefined);
-    if (limits.length > 0) return denied(limits, describeLimits(limits));
-    const duties = policies.flatMap(({ duty }) => duty ?? []);
-    if (!isNonEmpty(duties)) return denied([], nothingPermits(request));
-    // Cedar named every forbid that holds, and all are duties: with them fulfilled, the permits decide.
-    const fulfilled = this.#evaluate(asked, slice.permits);
-    if (fulfilled.kind === "error") return denied(fulfilled.policies, fulfilled.because);
-    const deciding = [...policies, ...fulfilled.policies].map(toDecidingPolicy);
-    if (fulfilled.kind === "deny" || !isNonEmpty(deciding)) {
-      return denied([], nothingPermits(request));
+    // Every forbid that holds is named when Cedar is asked of forbids alone.
+    const open = duties === undefined ? undefined : evaluate(asked, duties);
+    if (open?.kind === "error") return denied(open.policies, open.because);
+    const unfulfilled = open?.policies ?? [];
+    const deciding = [...unfulfilled, ...verdict.policies].map(toDecidingPolicy);
+    if (!isNonEmpty(deciding) || verdict.policies.length === 0) {
+      return denied([], describeFailure(["no policy is named that permits it"]));
     }
-    return { kind: "needs-approval", duties, policies: deciding };
+    const owed = unfulfilled.flatMap(({ duty }) => duty ?? []);
+    if (!isNonEmpty(owed)) return { kind: "permitted", policies: deciding };
+    return { kind: "needs-approval", duties: owed, policies: deciding };
   }
 
   /** The decision, and the smallest change that would have turned a denial into a permission. */
@@ -112,41 +100,47 @@ export class PolicyEngine {
     const known = this.#slices.get(key);
     if (known !== undefined) return known;
     const policies = slicePolicies(this.#set.policies, request);
-    const permits = policies.filter(({ effect }) => effect === "permit");
+    const [rules, duties] = [
+      policies.filter(({ duty }) => duty === undefined),
+      policies.filter(({ duty }) => duty !== undefined),
+    ];
     const slice = {
-      all: prepare(`${this.#name}:${key}`, policies),
-      permits: prepare(`${this.#name}:${key}:permits`, permits),
+      rules: prepare(`${this.#name}:${key}`, rules),
+      duties: duties.length === 0 ? undefined : prepare(`${this.#name}:${key}:duties`, duties),
     };
     this.#slices.set(key, slice);
     return slice;
   }
+}
 
-  #evaluate(asked: CedarRequest, { name, policies }: Prepared): Verdict {
-    let answer: AuthorizationAnswer;
-    try {
-      answer = statefulIsAuthorized({
-        ...asked,
-        preparsedSchemaName: this.#name,
-        preparsedPolicySetId: name,
-        validateRequest: true,
-      });
-    } catch (thrown) {
-      // A value that is no Cedar value, or a trap in WebAssembly: the sentence of the denial says it.
-      return { kind: "error", policies: [], because: describeFailure([String(thrown)]) };
-    }
-    if (answer.type === "failure") {
-      const because = describeFailure(answer.errors.map(({ message }) => message));
-      return { kind: "error", policies: [], because };
-    }
-    const { decision, diagnostics } = answer.response;
-    if (diagnostics.errors.length > 0) {
-      // Cedar passes over a policy it cannot evaluate; were it a forbid, that would permit.
-      const because = describeFailure(diagnostics.errors.map(({ error }) => error.message));
-      const failed = diagnostics.errors.map(({ policyId }) => policyId);
-      return { kind: "error", policies: resolve(failed, policies), because };
-    }
-    return { kind: decision, policies: resolve(diagnostics.reason, policies) };
+/**
+ * Asks Cedar. The schema stays away: the policies were checked against it when they were loaded, requests are
+ * of its shape by their type and `findMistake`, and Cedar would take a third of the time to check that again.
+ */
+function evaluate(asked: CedarRequest, { name, policies }: Prepared): Verdict {
+  let answer: AuthorizationAnswer;
+  try {
+    answer = statefulIsAuthorized({
+      ...asked,
+      preparsedPolicySetId: name,
+      validateRequest: false,
+    });
+  } catch (thrown) {
+    // A value that is no Cedar value, or a trap in WebAssembly: the sentence of the denial says it.
+    return { kind: "error", policies: [], because: describeFailure([String(thrown)]) };
   }
+  if (answer.type === "failure") {
+    const because = describeFailure(answer.errors.map(({ message }) => message));
+    return { kind: "error", policies: [], because };
+  }
+  const { decision, diagnostics } = answer.response;
+  if (diagnostics.errors.length > 0) {
+    // Cedar passes over a policy it cannot evaluate; were it a forbid, that would permit.
+    const because = describeFailure(diagnostics.errors.map(({ error }) => error.message));
+    const failed = diagnostics.errors.map(({ policyId }) => policyId);
+    return { kind: "error", policies: resolve(failed, policies), because };
+  }
+  return { kind: decision, policies: resolve(diagnostics.reason, policies) };
 }
 
 function denied(policies: readonly LoadedPolicy[], because: string): Decision {
