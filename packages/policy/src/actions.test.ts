@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { schemaFile } from "../test/shipped.ts";
 import { schemaToJson } from "./cedar.ts";
+import { findSchemaProblems, SHIPPED_SCHEMA } from "./check-schema.ts";
 import { actionGroups, actions, walkGroups } from "./index.ts";
 
 test("actions: the shipped schema declares the same, with the same words", () => {
@@ -19,6 +21,12 @@ test("actions: the shipped schema declares the same, with the same words", () =>
   }));
   const byId = (a: { id: string }, b: { id: string }) => (a.id < b.id ? -1 : 1);
   assert.deepEqual(declared.sort(byId), wanted.sort(byId));
+});
+
+test("checkSchema: the shipped schema, which it does not look at again, is right", () => {
+  assert.deepEqual(findSchemaProblems(schemaFile), []);
+  const digest = createHash("sha256").update(schemaFile.text).digest("hex");
+  assert.equal(SHIPPED_SCHEMA, digest, "the schema changed: so must SHIPPED_SCHEMA");
 });
 
 test("actions: every group is there, and no name twice", () => {
