@@ -9,7 +9,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { systemPackages } from "./system-packages.mjs";
+import { systemPackages, testPackages } from "./system-packages.mjs";
 import { confirm, ProgressLine } from "./terminal.mjs";
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -21,10 +21,14 @@ export class SetupError extends Error {}
 const isRoot = process.getuid?.() === 0;
 const aptEnvironment = { ...process.env, DEBIAN_FRONTEND: "noninteractive", LC_ALL: "C.UTF-8" };
 
-/** @returns {Promise<void>} */
-export async function setUp() {
+/**
+ * @param {{ readonly tests?: boolean }} [purpose] whether what only the tests use is wanted, too
+ * @returns {Promise<void>}
+ */
+export async function setUp({ tests = false } = {}) {
   checkNode();
-  await installSystemPackages();
+  const wanted = { ...systemPackages, ...(tests ? testPackages : {}) };
+  await installSystemPackages(Object.keys(wanted));
   await installNodePackages();
 }
 
@@ -42,9 +46,11 @@ function checkNode() {
   }
 }
 
-/** @returns {string[]} the packages of the list that are not installed */
-function missingPackages() {
-  const names = Object.keys(systemPackages);
+/**
+ * @param {readonly string[]} names
+ * @returns {string[]} those that are not installed
+ */
+function missingPackages(names) {
   const query = spawnSync(
     "dpkg-query",
     // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query's own format, not a template.
@@ -68,8 +74,9 @@ function missingPackages() {
   return names.filter((name) => !installed.has(name));
 }
 
-async function installSystemPackages() {
-  const missing = missingPackages();
+/** @param {readonly string[]} names */
+async function installSystemPackages(names) {
+  const missing = missingPackages(names);
   if (missing.length === 0) return;
   const prefix = isRoot ? [] : ["sudo", "--"];
   const repair = [...prefix, "dpkg", "--configure", "-a"];
@@ -87,7 +94,7 @@ async function installSystemPackages() {
   await runApt(repair, "Finishing interrupted package installations");
   await runApt(update, "Updating the package lists");
   await runApt(install, `Installing ${missing.length} Debian packages`);
-  const still = missingPackages();
+  const still = missingPackages(names);
   if (still.length > 0) {
     throw new SetupError(
       `Cannot install ${still.join(", ")}: apt ended without them.\n  next: Run \`${install.join(" ")}\` and see what it says.`,

@@ -5,6 +5,7 @@
  */
 export const systemPackages = Object.freeze({
   "qemu-system-x86": "runs guests",
+  "qemu-system-common": "qemu-storage-daemon: reads disk images of other makers",
   "qemu-utils": "qemu-img: makes and checks disk images",
   "libvirt-daemon-system": "libvirtd and its configuration",
   "libvirt-clients": "virsh: what the tests do past Casemate",
@@ -17,7 +18,26 @@ export const systemPackages = Object.freeze({
   tini: "first process of the lab's namespaces",
   mmdebstrap: "builds the lab's guest image from Debian's packages",
   e2fsprogs: "makes its file system without mounting",
+  "btrfs-progs": "makes and checks the btrfs file systems that the tests read",
+  xfsprogs: "makes and checks the XFS file systems that the tests read",
+  dosfstools: "makes and checks the FAT file systems that the tests read",
+  mtools: "puts files on them without mounting",
+  "squashfs-tools": "makes and reads the squashfs file systems that the tests read",
+  lvm2: "pvck: checks the physical volumes that the tests read",
+  "thin-provisioning-tools": "makes the thin pools that the tests read",
+  "cryptsetup-bin": "makes the LUKS volumes that the tests read",
   "xz-utils": "compresses what the tests expand",
   lz4: "compresses what the tests expand",
+  rpm: "makes package databases for the tests",
+  "openssh-client": "ssh-keygen: what the tests compare fingerprints with",
+  openssl: "makes certificates for the tests",
   cpio: "reads the lab's initramfs back in the tests",
+});
+
+/**
+ * What only the tests use besides: too large for whoever wants to run Casemate.
+ * @type {Readonly<Record<string, string>>}
+ */
+export const testPackages = Object.freeze({
+  "chromium-headless-shell": "makes passkeys as browsers do",
 });

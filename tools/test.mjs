@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { node24, root, SetupError, setUp } from "./setup.mjs";
 
 try {
-  await setUp();
+  await setUp({ tests: true });
   const run = spawnSync(node24, [join(root, "tools/run-tests.ts"), ...process.argv.slice(2)], {
     cwd: root,
     stdio: "inherit",

@@ -93,6 +93,11 @@ export const errorCatalogue = {
     status: 403,
     exit: ExitCode.denied,
   },
+  "account/needs-appointment": {
+    next: "Ask for its roles with `casemate account roles NAME ROLE…` once its person can log in: a security officer approves them.",
+    status: 403,
+    exit: ExitCode.denied,
+  },
   "account/weak-password": {
     next: "Choose a longer one: four or five random words are easy to remember.",
     status: 400,
@@ -557,6 +562,36 @@ export const errorCatalogue = {
     next: "Look again; if it happens again, treat the guest as suspicious.",
     status: 422,
     exit: ExitCode.inconclusive,
+  },
+  "scan/damaged": {
+    next: "What the guest keeps there contradicts itself: look at the file itself; all else was scanned.",
+    status: 422,
+    exit: ExitCode.inconclusive,
+  },
+  "scan/unsupported": {
+    next: "Report what the message names; all else was scanned.",
+    status: 422,
+    exit: ExitCode.inconclusive,
+  },
+  "feed/malformed": {
+    next: "Get the feed anew, or give one of OSV, Debian's security tracker or a Debian archive.",
+    status: 422,
+    exit: ExitCode.failed,
+  },
+  "feed/untrusted": {
+    next: "Do not use it; get it anew, and check that the keys given are those of its publisher.",
+    status: 422,
+    exit: ExitCode.suspicious,
+  },
+  "feed/unreachable": {
+    next: "Check the address and the network, or import the feed from a file.",
+    status: 502,
+    exit: ExitCode.failed,
+  },
+  "feed/too-large": {
+    next: "Check that the address is that of the feed that is meant.",
+    status: 422,
+    exit: ExitCode.failed,
   },
   "lab/build-failed": {
     next: "See the log named above; run the command again, it goes on where it stopped.",

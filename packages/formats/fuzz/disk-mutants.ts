@@ -31,8 +31,9 @@ export async function runDiskMutants(seed: number, count: number): Promise<DiskF
     // Node frees what a decompression that failed held only between turns of its event loop.
     if (current % TURN_EVERY === 0) await setImmediate();
     const prng = new Prng(current);
-    const { name, bytes, places } = prng.pick(disks);
+    const { name, bytes, places, seal } = prng.pick(disks);
     const mutant = mutate(bytes, places, prng, scratch);
+    if (seal !== undefined && prng.below(8) !== 0) seal(mutant);
     const started = performance.now();
     let codes: ReadonlySet<string>;
     try {

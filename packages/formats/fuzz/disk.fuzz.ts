@@ -1,5 +1,5 @@
 /**
- * Looks at damaged disk images: qcow2, partition tables, ext2 to ext4.
+ * Looks at damaged disk images: qcow2, partition tables, LVM2, file systems.
  *
  *     node packages/formats/fuzz/disk.fuzz.ts [--seed N] [--count N]
  */

@@ -10,6 +10,7 @@ import {
   Qcow2Image,
   walkVolumes,
 } from "../src/disk/index.ts";
+import { LUKS_PASSPHRASE } from "./build-disks.ts";
 
 /** What a look takes at most: the scanner's own bounds stand for these. */
 const MAX_FILES = 5_000;
@@ -35,12 +36,17 @@ export function lookAtDisk(file: BlockReader): ReadonlySet<string> {
     const format = guessImageFormat(file);
     const disk = openImageChain([{ file, format }]);
     if (disk instanceof Qcow2Image) attempt(() => lookAtImage(file, disk));
-    for (const { reader } of walkVolumes(disk)) {
-      attempt(() => lookAtFiles(openFileSystem(reader), attempt));
+    for (const { reader, problem } of walkVolumes([disk], { unlock })) {
+      attempt(() => {
+        if (problem !== undefined) throw problem;
+        lookAtFiles(openFileSystem(reader), attempt);
+      });
     }
   });
   return codes;
 }
+
+const unlock = () => ({ passphrase: LUKS_PASSPHRASE });
 
 function lookAtImage(file: BlockReader, image: Qcow2Image): void {
   let runs = 0;

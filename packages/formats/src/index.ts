@@ -1,3 +1,4 @@
+export { expandXz } from "./compression/xz.ts";
 export {
   type Kdump,
   type KdumpPiece,

@@ -33,12 +33,10 @@ export function* walkKernelImages(
   disks: readonly BlockReader[],
   release: string,
 ): Generator<FoundKernelImage> {
-  for (const disk of disks) {
-    try {
-      for (const { reader } of walkVolumes(disk)) yield* walkVolume(reader, release);
-    } catch (thrown) {
-      yield { problem: toCasemateError(thrown) };
-    }
+  for (const { reader, holds, problem } of walkVolumes(disks)) {
+    if (problem !== undefined) yield { problem };
+    // What a volume group's disks hold comes as its logical volumes.
+    else if (holds !== "LVM2_member" && holds !== "swap") yield* walkVolume(reader, release);
   }
 }
 

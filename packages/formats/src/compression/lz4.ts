@@ -1,4 +1,4 @@
-import { copyLiterals, copyMatch } from "../kdump/copy-match.ts";
+import { copyLiterals, copyMatch } from "./copy-match.ts";
 
 /** lz4_Frame_format.md, "Legacy frame": this, then blocks with their sizes before them. */
 const LEGACY_MAGIC = 0x184c_2102;
@@ -26,7 +26,7 @@ export function expandLz4Legacy(bytes: Uint8Array, target: Uint8Array): number |
 }
 
 /** Expands an LZ4 block (lz4_Block_format.md) into `target`; `undefined` where it is damaged or does not fit. */
-function expandLz4Block(block: Uint8Array, target: Uint8Array): number | undefined {
+export function expandLz4Block(block: Uint8Array, target: Uint8Array): number | undefined {
   let at = 0;
   let made = 0;
   while (at < block.length) {

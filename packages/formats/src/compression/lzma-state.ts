@@ -1,4 +1,4 @@
-import { copyMatch } from "../kdump/copy-match.ts";
+import { copyMatch } from "./copy-match.ts";
 import { HALF, type RangeDecoder } from "./range-decoder.ts";
 
 /** LZMA specification (lzma-specification.txt of the LZMA SDK): counts of models. */

@@ -1,6 +1,7 @@
 export type { BlockReader } from "./block-reader.ts";
+export { type BtrfsOptions, openBtrfs } from "./fs/btrfs/open-btrfs.ts";
 export type { DirectoryEntry, FileNode, FileStat, FileType } from "./fs/file-node.ts";
-export { FileSystem, type Volume } from "./fs/file-system.ts";
+export { FileSystem, type JournalState, type Volume } from "./fs/file-system.ts";
 export type { WalkedFile } from "./fs/walk-tree.ts";
 export { identifyVolume, type VolumeKind } from "./identify-volume.ts";
 export {
@@ -12,6 +13,9 @@ export {
 export type { Qcow2Header } from "./image/qcow2/qcow2-header.ts";
 export { Qcow2Image, type Qcow2Options, type Qcow2Run } from "./image/qcow2/qcow2-image.ts";
 export type { Qcow2Snapshot } from "./image/qcow2/qcow2-snapshots.ts";
+export { formatLuksHeader, type LuksHeader, readLuksHeader } from "./luks/luks-header.ts";
+export { openLuks } from "./luks/open-luks.ts";
+export type { LuksKey } from "./luks/unlock-luks.ts";
 export { openFileSystem } from "./open-file-system.ts";
 export {
   openPartition,
@@ -20,4 +24,5 @@ export {
   readPartitionTable,
 } from "./partition/partition-table.ts";
 export { readBytes } from "./read-bytes.ts";
-export { type DiskVolume, walkVolumes } from "./walk-volumes.ts";
+export { formatVolumeOrigin, type VolumeOrigin } from "./volume-origin.ts";
+export { type DiskVolume, type WalkOptions, walkVolumes } from "./walk-volumes.ts";

@@ -82,7 +82,7 @@ test("openImageChain, openFileSystem, readPartitionTable: nothing, and nothing b
   }
 });
 
-test("disks: 1,000 mutants of ten kinds; packages/formats/fuzz/disk.fuzz.ts makes as many as it is told", async (t) => {
+test("disks: 1,000 mutants of many kinds; packages/formats/fuzz/disk.fuzz.ts makes as many as it is told", async (t) => {
   const { mutants, outcomes, worst } = await runDiskMutants(1_000_000, 1000);
   t.diagnostic(JSON.stringify({ mutants, outcomes, worst }));
   assert.equal(mutants, 1000);

@@ -1,5 +1,5 @@
 import { inflateSync, zstdDecompressSync } from "node:zlib";
-import { expandLzo1x } from "./lzo1x.ts";
+import { expandLzo1x } from "../compression/lzo1x.ts";
 import { expandSnappy } from "./snappy.ts";
 
 /** `page_desc.flags` (makedumpfile 1.7.2, diskdump_mod.h). */

@@ -1,4 +1,4 @@
-import { copyLiterals, copyMatch } from "./copy-match.ts";
+import { copyLiterals, copyMatch } from "../compression/copy-match.ts";
 
 /** The upper six bits of a literal's tag from which on the length follows in bytes of its own. */
 const LONG_LITERAL = 60;

@@ -1,36 +1,30 @@
 import { closeSync, constants, openSync } from "node:fs";
 import { CasemateError } from "@casemate/core";
-import { type BlockReader, guessImageFormat, openImageChain } from "@casemate/formats/disk";
+import { guessImageFormat, openImageChain } from "@casemate/formats/disk";
 import { FileReader } from "./file-reader.ts";
-
-/** A disk in files that are open; disposing closes them. */
-export interface OpenDisk extends Disposable {
-  readonly disk: BlockReader;
-}
+import { guessForeignFormat } from "./foreign-format.ts";
+import type { OpenDisk } from "./open-disk.ts";
+import { openForeignDisk } from "./open-foreign-disk.ts";
 
 /**
  * Opens a disk by the files that somebody named: the image, then what it is a layer above, if anything. The
- * format of each is guessed by its first bytes; names in them are not followed.
+ * format of each is guessed by its first bytes; names in them are not followed. What is neither raw nor qcow2
+ * is read by QEMU, in a process without rights.
  *
  * Throws `disk/unreadable`, `disk/incomplete`, `disk/damaged`, `disk/unsupported`, `disk/encrypted`.
  */
 export function openDiskFiles(paths: readonly string[]): OpenDisk {
-  const fds: number[] = [];
-  const dispose = () => {
-    for (const fd of fds) closeSync(fd);
-  };
-  try {
-    const layers = paths.map((path) => {
-      const fd = openForReading(path);
-      fds.push(fd);
-      const file = new FileReader(fd, path);
-      return { file, format: guessImageFormat(file) };
-    });
-    return { disk: openImageChain(layers), [Symbol.dispose]: dispose };
-  } catch (error) {
-    dispose();
-    throw error;
-  }
+  using undo = new DisposableStack();
+  const layers = paths.map((path) => {
+    const fd = undo.adopt(openForReading(path), closeSync);
+    const file = new FileReader(fd, path);
+    const foreign = guessForeignFormat(file);
+    if (foreign === undefined) return { file, format: guessImageFormat(file) };
+    return { file: undo.use(openForeignDisk(file, foreign)).disk, format: "raw" as const };
+  });
+  const disk = openImageChain(layers);
+  const opened = undo.move();
+  return { disk, [Symbol.dispose]: () => opened.dispose() };
 }
 
 function openForReading(path: string): number {

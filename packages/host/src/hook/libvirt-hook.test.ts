@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
+import { milliseconds } from "@casemate/core";
 import { installHook, readHookStatus, removeHook } from "./libvirt-hook.ts";
 
 const run = promisify(execFile);
@@ -18,6 +19,8 @@ test("installHook: a script that passes libvirt's words on, whatever is in the c
   assert.equal((await stat(path)).mode & 0o777, 0o700);
   const { stdout } = await run(path, ["web 1", "prepare", "begin", "-"]);
   assert.equal(stdout, "it's $HOME\na b\nweb 1\nprepare\nbegin\n-\n");
+  // Where a failure would end a VM that runs, nothing is asked.
+  assert.equal((await run(path, ["web 1", "reconnect", "begin", "-"])).stdout, "");
   assert.equal((await readHookStatus(directory)).kind, "installed");
   await installHook({ directory, command: ["/bin/true"] });
   await removeHook(directory);
@@ -34,4 +37,25 @@ test("installHook: somebody else's file stays as it is", async (t) => {
     code: "hook/foreign",
   });
   await assert.rejects(removeHook(directory), { code: "hook/foreign" });
+});
+
+test("installHook: a program that fails or takes too long is no permission, unless that was chosen", async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), "casemate-hook-"));
+  t.after(() => rm(directory, { recursive: true, force: true }));
+  const ending = async (program: string, otherwise: "deny" | "permit") => {
+    const command = ["/bin/sh", "-c", program];
+    const patience = milliseconds(500);
+    const path = await installHook({ directory, command, otherwise, patience });
+    return await run(path, ["50%s", "prepare", "begin", "-"]).then(
+      () => [0, ""],
+      ({ code, stderr }) => [code, stderr],
+    );
+  };
+  const late = "Casemate does not let 50%s run: it did not answer within 0.5 s.\n";
+  assert.deepEqual(await ending("exit 1", "deny"), [1, ""]);
+  assert.deepEqual(await ending("exit 4", "deny"), [4, ""]);
+  assert.deepEqual(await ending("sleep 9", "deny"), [124, late]);
+  assert.deepEqual(await ending("exit 1", "permit"), [0, ""]);
+  assert.deepEqual(await ending("exit 4", "permit"), [4, ""]);
+  assert.deepEqual(await ending("sleep 9", "permit"), [0, ""]);
 });

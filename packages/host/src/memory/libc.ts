@@ -59,6 +59,24 @@ export const socketpair = call<[domain: number, type: number, protocol: number, 
   "int socketpair(int domain, int type, int protocol, _Out_ uint8_t *sv)",
 );
 
+/** socket(2). */
+export const socket = call<[domain: number, type: number, protocol: number]>(
+  "int socket(int domain, int type, int protocol)",
+);
+
+/** bind(2) to a `struct sockaddr` in a buffer. */
+export const bind = call<[fd: number, address: Buffer, length: number]>(
+  "int bind(int fd, uint8_t *addr, uint len)",
+);
+
+/** listen(2). */
+export const listen = call<[fd: number, backlog: number]>("int listen(int fd, int backlog)");
+
+/** connect(2) to a `struct sockaddr` in a buffer. */
+export const connect = call<[fd: number, address: Buffer, length: number]>(
+  "int connect(int fd, uint8_t *addr, uint len)",
+);
+
 /** sendmsg(2) on a `struct msghdr` in a buffer. */
 export const sendmsg = call<[fd: number, message: Buffer, flags: number]>(
   "int64_t sendmsg(int fd, uint8_t *msg, int flags)",

@@ -9,14 +9,24 @@ const MAX_SYMLINKS = 40;
 const MAX_PATH = 4096;
 const CHUNK_BYTES = 1024 * 1024;
 
+/** What became of the log of changes that a file system has, and that is read before all else on a mount. */
+export type JournalState =
+  | { readonly state: "clean" }
+  /** Its changes are seen as if they were in their places. */
+  | { readonly state: "replayed"; readonly transactions: number }
+  /** Some changes were committed and are not seen. */
+  | { readonly state: "incomplete"; readonly transactions: number; readonly reason: string };
+
 /** What a format tells of a whole file system. */
 export interface Volume {
   /** As `blkid` names it: `ext4`, `xfs`, `btrfs`. */
   readonly type: string;
   readonly label: string;
   readonly uuid: string;
-  /** What makes its contents differ from what a mounted system would see: a journal that was not replayed. */
+  /** Its contents may differ from what a mounted system would see: not unmounted, or not all replayed. */
   readonly isDirty: boolean;
+  /** `undefined` where it has none, or none that is told of. */
+  readonly journal?: JournalState | undefined;
   readonly root: FileNode;
 }
 

@@ -1,5 +1,6 @@
 import type { BlockReader } from "../block-reader.ts";
 import { diskError } from "../disk-error.ts";
+import type { LuksKey } from "../luks/unlock-luks.ts";
 import { readBytes } from "../read-bytes.ts";
 import { isQcow2 } from "./qcow2/qcow2-header.ts";
 import { Qcow2Image } from "./qcow2/qcow2-image.ts";
@@ -13,6 +14,8 @@ export interface ImageLayer {
   /** To be told, not guessed: a guest can write the first bytes of a raw disk, and so make it look as another. */
   readonly format: ImageFormat;
   readonly dataFile?: BlockReader | undefined;
+  /** What opens it where it is encrypted (qcow2 with LUKS). */
+  readonly key?: LuksKey | undefined;
 }
 
 /** QEMU refuses none, but nobody means more. */
@@ -21,8 +24,8 @@ const MAX_LAYERS = 256;
 /** Opens a chain of images, the one that all others are below first. Throws `disk/*`. */
 export function openImageChain(layers: readonly ImageLayer[]): BlockReader {
   let disk: BlockReader | undefined;
-  for (const { file, format, dataFile } of layers.slice(0, MAX_LAYERS + 1).toReversed()) {
-    disk = format === "raw" ? file : new Qcow2Image(file, { backing: disk, dataFile });
+  for (const { file, format, dataFile, key } of layers.slice(0, MAX_LAYERS + 1).toReversed()) {
+    disk = format === "raw" ? file : new Qcow2Image(file, { backing: disk, dataFile, key });
   }
   if (disk !== undefined && layers.length <= MAX_LAYERS) return disk;
   const seen = `${layers.length} layers`;

@@ -1,4 +1,4 @@
-import type { BlockRun, FindRun } from "./block-run.ts";
+import type { BlockRun, FindRun } from "../block-run.ts";
 import { damaged } from "./ext4-error.ts";
 import type { Ext4Inode } from "./ext4-inode.ts";
 import type { Ext4Volume } from "./ext4-volume.ts";

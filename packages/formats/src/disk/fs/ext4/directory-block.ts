@@ -57,25 +57,39 @@ export function* walkDirectoryBlock(
   }
 }
 
-/** Verifies the checksum at the end of a block of a directory. Throws `disk/damaged`. */
-export function verifyDirectoryBlock(block: Buffer, seed: number, what: string): void {
+/**
+ * Verifies the checksum at the end of a block of a directory. Throws `disk/damaged`.
+ *
+ * @param mayBeIndex it is the first block of a hashed directory, or the name of none fills it all (an inner
+ * block): a block that was made an index keeps what looks like the end of one with names.
+ */
+export function verifyDirectoryBlock(
+  block: Buffer,
+  { seed, mayBeIndex }: { readonly seed: number; readonly mayBeIndex: boolean },
+  what: string,
+): void {
   const tail = block.length - TAIL_BYTES;
   const hasTail =
     block.readUInt32LE(tail) === 0 &&
     block.readUInt16LE(tail + 4) === TAIL_BYTES &&
     block.readUInt8(tail + 6) === 0 &&
     block.readUInt8(tail + 7) === TAIL_FILE_TYPE;
-  const [seen, stored] = hasTail
-    ? [crc32c(seed, block.subarray(0, tail)), block.readUInt32LE(tail + 8)]
-    : indexChecksums(block, seed, what);
+  const [seen, stored] =
+    hasTail && !mayBeIndex
+      ? [crc32c(seed, block.subarray(0, tail)), block.readUInt32LE(tail + 8)]
+      : indexChecksums(block, seed, what);
   if (seen === stored) return;
   throw damaged(what, `checksum 0x${seen.toString(16)}`, `0x${stored.toString(16)}`);
 }
 
+/** The first entry is of nothing and fills the block: an inner block of a hashed directory. */
+export function isInnerBlock(block: Buffer): boolean {
+  return block.readUInt32LE(0) === 0 && block.readUInt16LE(4) >= Math.min(block.length, 65_535);
+}
+
 /** `struct dx_tail`, behind the room for entries; unused room does not count (ext4_dx_csum). */
 function indexChecksums(block: Buffer, seed: number, what: string): readonly [number, number] {
-  const isNode = block.readUInt32LE(0) === 0 && block.readUInt16LE(4) >= block.length - 1;
-  const at = isNode ? DX_NODE_COUNT_AT : DX_ROOT_COUNT_AT;
+  const at = isInnerBlock(block) ? DX_NODE_COUNT_AT : DX_ROOT_COUNT_AT;
   const limit = block.readUInt16LE(at);
   const count = block.readUInt16LE(at + 2);
   const tail = at + limit * DX_ENTRY_BYTES;

@@ -60,8 +60,14 @@ export interface Ext4Inode {
  * Inode number `inode` out of its bytes, checksum verified. Throws `disk/damaged`.
  *
  * @param seed what checksums of the file system's metadata begin with.
+ * @param isVerified another checksum said that the bytes are sound.
  */
-export function parseExt4Inode(bytes: Buffer, inode: number, seed: number | undefined): Ext4Inode {
+export function parseExt4Inode(
+  bytes: Buffer,
+  inode: number,
+  seed: number | undefined,
+  isVerified = false,
+): Ext4Inode {
   const raw = INODE.parse(bytes);
   const extra = bytes.length > INODE.size ? bytes.readUInt16LE(EXTRA_SIZE_AT) : 0;
   const extraEnd = INODE.size + extra;
@@ -74,7 +80,7 @@ export function parseExt4Inode(bytes: Buffer, inode: number, seed: number | unde
   }
   const checksumSeed = seed === undefined ? undefined : seedOf(seed, inode, raw.i_generation);
   const hasHigh = extraEnd >= EXTRA.i_checksum_hi + 2;
-  if (checksumSeed !== undefined) {
+  if (checksumSeed !== undefined && !isVerified) {
     const high = hasHigh ? bytes.readUInt16LE(EXTRA.i_checksum_hi) : 0;
     const stored = raw.l_i_checksum_lo + high * 0x1_0000;
     const whole = checksumOf(bytes, checksumSeed, hasHigh);

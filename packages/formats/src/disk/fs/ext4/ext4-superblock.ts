@@ -3,6 +3,7 @@ import type { BlockReader } from "../../block-reader.ts";
 import { diskError } from "../../disk-error.ts";
 import { readBytes } from "../../read-bytes.ts";
 import { StructTable } from "../../struct-table.ts";
+import { crc16 } from "./crc16.ts";
 import { damaged, unsupported } from "./ext4-error.ts";
 
 /** Linux 6.12, fs/ext4/ext4.h, `struct ext4_super_block`, without its `s_` where all have it. */
@@ -22,6 +23,7 @@ const SUPERBLOCK = new StructTable("ext4_super_block", "little", 1024, {
   s_feature_ro_compat: [0x64, "u32"],
   s_uuid: [0x68, 16],
   s_volume_name: [0x78, 16],
+  s_journal_inum: [0xe0, "u32"],
   s_desc_size: [0xfe, "u16"],
   s_first_meta_bg: [0x104, "u32"],
   s_blocks_count_hi: [0x150, "u32"],
@@ -39,6 +41,8 @@ const MAX_LOG_BLOCK_SIZE = 6; // 64 KiB
 const REV_0_INODE_SIZE = 128;
 
 const COMPAT_HAS_JOURNAL = 0x4;
+const COMPAT_DIR_INDEX = 0x20;
+const RO_COMPAT_GDT_CSUM = 0x10;
 const RO_COMPAT_METADATA_CSUM = 0x400;
 const INCOMPAT = {
   filetype: 0x2,
@@ -62,8 +66,12 @@ export interface Ext4Superblock {
   readonly type: "ext2" | "ext3" | "ext4";
   readonly label: string;
   readonly uuid: string;
-  /** Its journal was not replayed: what is newest may be in it alone. */
+  /** What is newest may be in the journal alone. */
   readonly needsRecovery: boolean;
+  /** The inode that has the journal; 0 where another device has it, `undefined` where there is none. */
+  readonly journalInode: number | undefined;
+  /** Nobody unmounted it, and there is no journal to replay. */
+  readonly wasInUse: boolean;
   readonly blockSize: number;
   readonly blockCount: number;
   readonly firstDataBlock: number;
@@ -74,10 +82,14 @@ export interface Ext4Superblock {
   readonly descriptorSize: number;
   readonly groupCount: number;
   readonly hasFileTypes: boolean;
+  /** Directories may be hashed. */
+  readonly hasIndexes: boolean;
   /** The first group whose descriptors are in it; `Infinity` without meta_bg. */
   readonly firstMetaGroup: number;
   /** What checksums of metadata begin with; `undefined` where there are none. */
   readonly checksumSeed: number | undefined;
+  /** What checksums of group descriptors begin with where they are of 16 bits (gdt_csum). */
+  readonly descriptorSeed: number | undefined;
 }
 
 /** Reads and verifies the superblock. Throws `disk/unknown-format`, `disk/damaged`, `disk/unsupported`. */
@@ -115,7 +127,9 @@ export function readExt4Superblock(volume: BlockReader): Ext4Superblock {
     type: isExt4Kind ? "ext4" : hasJournal ? "ext3" : "ext2",
     label: Buffer.from(raw.s_volume_name).toString("utf8").replace(/\0.*$/s, ""),
     uuid: uuid.toString("hex").replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-"),
-    needsRecovery: has("recover") || (!hasJournal && (raw.s_state & VALID_FS) === 0),
+    needsRecovery: has("recover"),
+    journalInode: hasJournal ? raw.s_journal_inum : undefined,
+    wasInUse: !hasJournal && (raw.s_state & VALID_FS) === 0,
     blockSize,
     blockCount,
     firstDataBlock: raw.s_first_data_block,
@@ -126,10 +140,15 @@ export function readExt4Superblock(volume: BlockReader): Ext4Superblock {
     descriptorSize,
     groupCount: Math.ceil((blockCount - raw.s_first_data_block) / blocksPerGroup),
     hasFileTypes: has("filetype"),
+    hasIndexes: (raw.s_feature_compat & COMPAT_DIR_INDEX) !== 0,
     firstMetaGroup: has("metaBg")
       ? raw.s_first_meta_bg * (blockSize / descriptorSize)
       : Number.POSITIVE_INFINITY,
     checksumSeed: hasChecksums ? (has("csumSeed") ? raw.s_checksum_seed : ownSeed()) : undefined,
+    descriptorSeed:
+      !hasChecksums && (raw.s_feature_ro_compat & RO_COMPAT_GDT_CSUM) !== 0
+        ? crc16(0xffff, uuid)
+        : undefined,
   };
 }
 

@@ -1,14 +1,10 @@
-import { crc32c } from "../../../crc32c.ts";
 import { BlockCache } from "../../block-cache.ts";
 import type { BlockReader } from "../../block-reader.ts";
 import { damaged } from "./ext4-error.ts";
 import { type Ext4Inode, parseExt4Inode } from "./ext4-inode.ts";
 import { type Ext4Superblock, readExt4Superblock } from "./ext4-superblock.ts";
-
-/** `struct ext4_group_desc` (fs/ext4/ext4.h): what is read of it, the upper half in 64 bytes and more. */
-const DESCRIPTOR = { inodeTableLo: 0x08, checksum: 0x1e, inodeTableHi: 0x28 } as const;
-const WIDE_DESCRIPTOR = 64;
-const NO_CHECKSUM = new Uint8Array(2);
+import { parseInodeTable } from "./group-descriptor.ts";
+import type { FastChanges } from "./journal/fast-changes.ts";
 
 /** Blocks of metadata that are kept, in bytes. */
 const CACHED_BYTES = 8 * 1024 * 1024;
@@ -17,13 +13,16 @@ const CACHED_BYTES = 8 * 1024 * 1024;
 export class Ext4Volume {
   readonly superblock: Ext4Superblock;
   readonly reader: BlockReader;
+  /** What is to be laid over inodes, files and directories. */
+  readonly changes: FastChanges | undefined;
   readonly #blocks: BlockCache;
   /** Where each group's inode table is, as its descriptor says; by group. */
   readonly #inodeTables = new Map<number, number>();
 
   /** Throws `disk/unknown-format`, `disk/damaged`, `disk/unsupported`, `disk/truncated`. */
-  constructor(reader: BlockReader) {
+  constructor(reader: BlockReader, changes?: FastChanges) {
     this.reader = reader;
+    this.changes = changes;
     this.superblock = readExt4Superblock(reader);
     this.#blocks = new BlockCache(reader, this.superblock.blockSize, CACHED_BYTES, "a block");
   }
@@ -52,21 +51,19 @@ export class Ext4Volume {
     const block = this.#inodeTable(group) + Math.floor(at / blockSize);
     const start = at % blockSize;
     const bytes = this.block(block, `inode ${number}`).subarray(start, start + inodeSize);
-    return parseExt4Inode(bytes, number, checksumSeed);
+    const changed = this.changes?.inode(number, bytes);
+    return parseExt4Inode(changed ?? bytes, number, checksumSeed, changed !== undefined);
   }
 
   #inodeTable(group: number): number {
     const known = this.#inodeTables.get(group);
     if (known !== undefined) return known;
-    const { descriptorSize, blockSize, checksumSeed } = this.superblock;
+    const { descriptorSize, blockSize } = this.superblock;
     const perBlock = blockSize / descriptorSize;
     const block = this.block(this.#descriptorBlock(group, perBlock), `group ${group}`);
     const start = (group % perBlock) * descriptorSize;
     const bytes = block.subarray(start, start + descriptorSize);
-    if (checksumSeed !== undefined) verifyDescriptor(bytes, group, checksumSeed);
-    const isWide = descriptorSize >= WIDE_DESCRIPTOR;
-    const high = isWide ? bytes.readUInt32LE(DESCRIPTOR.inodeTableHi) : 0;
-    const table = bytes.readUInt32LE(DESCRIPTOR.inodeTableLo) + high * 2 ** 32;
+    const table = parseInodeTable(bytes, group, this.superblock);
     this.#inodeTables.set(group, table);
     return table;
   }
@@ -92,17 +89,4 @@ function hasSuperblock(group: number): boolean {
     while (power < group) power *= base;
     return power === group;
   });
-}
-
-function verifyDescriptor(bytes: Buffer, group: number, seed: number): void {
-  const number = Buffer.alloc(4);
-  number.writeUInt32LE(group);
-  let crc = crc32c(seed, number);
-  crc = crc32c(crc, bytes.subarray(0, DESCRIPTOR.checksum));
-  crc = crc32c(crc, NO_CHECKSUM);
-  crc = crc32c(crc, bytes.subarray(DESCRIPTOR.checksum + 2));
-  const seen = crc & 0xffff;
-  const stored = bytes.readUInt16LE(DESCRIPTOR.checksum);
-  if (seen === stored) return;
-  throw damaged(`group ${group}`, `checksum 0x${seen.toString(16)}`, `0x${stored.toString(16)}`);
 }

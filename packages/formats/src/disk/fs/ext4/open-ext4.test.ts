@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { after, test } from "node:test";
+import { BytesReader } from "../../bytes-reader.ts";
 import { makeScratch, openFile, readAll, run } from "../../disk.fixture.ts";
 import { openExt4 } from "./open-ext4.ts";
 
@@ -89,6 +90,19 @@ for (const [name, type, options] of shapes) {
   });
 }
 
+test("openExt4: hashed directories, with their checksums", () => {
+  const image = makeImage("hashed.img", ["-t", "ext4", "-b", "1024"]);
+  run("e2fsck", "-fyD", image);
+  assert.match(run("debugfs", "-R", "htree_dump /etc/many", image), /Checksum/);
+  const bytes = readFileSync(image);
+  const count = (copy: Buffer) =>
+    [...openExt4(new BytesReader(copy)).readDirectory("/etc/many")].length;
+  assert.equal(count(bytes), 600);
+  const root = Number(run("debugfs", "-R", "blocks /etc/many", image).trim().split(/\s+/)[0]);
+  bytes.writeUInt8(1, root * 1024 + 0x25);
+  assert.throws(() => count(bytes), { code: "disk/damaged", message: /checksum/ });
+});
+
 function makeImage(name: string, options: readonly string[]): string {
   const image = scratch.path(name);
   run("mke2fs", "-q", "-F", "-L", "casemate", "-d", tree, ...options, image, "48M");
@@ -141,6 +155,7 @@ test("openExt4: changed metadata are found out by their checksums", () => {
     ["superblock", 1024 + 0x78],
     ["directory", block * 4096 + 100],
     ["inode", Number(inode?.[1]) * 4096 + Number(inode?.[2]) + 2],
+    ["group descriptor", 4096 + 0x0c],
   ] as const;
   for (const [what, at] of places) {
     const bytes = Buffer.from(sound);
@@ -156,17 +171,25 @@ test("openExt4: changed metadata are found out by their checksums", () => {
   }
 });
 
-test("openExt4: an encrypted directory is said to be, and so is a journal that was not replayed", () => {
+test("openExt4: an encrypted directory is said to be", () => {
   const image = makeImage("encrypted.img", ["-t", "ext4", "-O", "encrypt"]);
   run("debugfs", "-w", "-R", "set_inode_field /etc/many flags 0x80800", image);
-  run("debugfs", "-w", "-R", "feature needs_recovery", image);
   using file = openFile(image);
   const fs = openExt4(file);
-  assert.equal(fs.volume.isDirty, true);
+  assert.equal(fs.volume.isDirty, false);
+  assert.deepEqual(fs.volume.journal, { state: "clean" });
   assert.equal(fs.stat("/etc/many").encrypted, true);
   assert.throws(() => [...fs.readDirectory("/etc/many")], { code: "disk/encrypted" });
   const problems = [...fs.walk()].flatMap(({ path, problem }) =>
     problem ? [[path, problem.code]] : [],
   );
   assert.deepEqual(problems, [["/etc/many", "disk/encrypted"]]);
+});
+
+test("openExt4: ext2 that nobody unmounted is dirty, without a journal", () => {
+  const image = makeImage("in-use.img", ["-t", "ext2"]);
+  run("debugfs", "-w", "-R", "set_super_value state 0", image);
+  using file = openFile(image);
+  const { isDirty, journal } = openExt4(file).volume;
+  assert.deepEqual([isDirty, journal], [true, undefined]);
 });

@@ -1,18 +1,21 @@
 import type { BlockReader } from "../../block-reader.ts";
-import { BytesReader } from "../../bytes-reader.ts";
 import { diskError } from "../../disk-error.ts";
 import { readBytes } from "../../read-bytes.ts";
 import { decodeName } from "../decode-name.ts";
 import type { DirectoryEntry, FileNode } from "../file-node.ts";
 import { FileSystem } from "../file-system.ts";
-import { blockMap } from "./block-map.ts";
-import { type RawEntry, verifyDirectoryBlock, walkDirectoryBlock } from "./directory-block.ts";
+import {
+  isInnerBlock,
+  type RawEntry,
+  verifyDirectoryBlock,
+  walkDirectoryBlock,
+} from "./directory-block.ts";
 import { damaged, unsupported } from "./ext4-error.ts";
 import { type Ext4Inode, InodeFlag } from "./ext4-inode.ts";
 import { Ext4Volume } from "./ext4-volume.ts";
-import { extentTree } from "./extent-tree.ts";
+import { fileData } from "./file-data.ts";
 import { inlineData } from "./inline-data.ts";
-import { MappedFile } from "./mapped-file.ts";
+import { type Replay, replayJournal } from "./journal/replay-journal.ts";
 
 const ROOT_INODE = 2;
 /** A target that fits is in the inode itself (ext4_inode_is_fast_symlink). */
@@ -26,17 +29,37 @@ const INLINE_PARENT_BYTES = 4;
 /**
  * Opens an ext2, ext3 or ext4 file system (Linux 6.12, Documentation/filesystems/ext4), read-only.
  *
- * Bounds and, where it has them, checksums of metadata are verified. Its journal is not replayed: a file
- * system that is or was in use may have its newest changes there, which `volume.isDirty` tells.
+ * Bounds and, where it has them, checksums of metadata are verified. What its journal has and a mount would
+ * write is read from there; `volume.journal` tells what became of it.
  * Throws `disk/unknown-format`, `disk/damaged`, `disk/unsupported`, `disk/truncated`.
  */
 export function openExt4(reader: BlockReader): FileSystem {
-  const volume = new Ext4Volume(reader);
-  const { type, label, uuid, needsRecovery } = volume.superblock;
+  const asItLies = new Ext4Volume(reader);
+  const { reader: replayed, journal, changes } = replay(asItLies);
+  const isAsItLies = replayed === reader && changes === undefined;
+  const volume = isAsItLies ? asItLies : new Ext4Volume(replayed, changes);
+  const { type, label, uuid } = volume.superblock;
   const root = new Ext4Node(volume, ROOT_INODE);
   if (root.stat.type !== "directory")
     throw damaged("the root", `a ${root.stat.type}`, "a directory");
-  return new FileSystem({ type, label, uuid, isDirty: needsRecovery, root });
+  const isDirty = asItLies.superblock.wasInUse || journal?.state === "incomplete";
+  return new FileSystem({ type, label, uuid, isDirty, journal, root });
+}
+
+function replay(
+  volume: Ext4Volume,
+): Replay | { readonly reader: BlockReader; journal?: undefined } {
+  const { reader, superblock } = volume;
+  const { journalInode, needsRecovery } = superblock;
+  if (journalInode === undefined) return { reader };
+  // The kernel empties a journal that nobody says is to be replayed (ext4_load_journal).
+  if (!needsRecovery) return { reader, journal: { state: "clean" } };
+  return replayJournal(reader, superblock, () => {
+    if (journalInode === 0) throw unsupported("the journal", "it is on another device", "an inode");
+    const inode = volume.inode(journalInode);
+    if (inode.stat.type !== "file") throw damaged("the journal", `a ${inode.stat.type}`, "a file");
+    return fileData(volume, inode);
+  });
 }
 
 class Ext4Node implements FileNode {
@@ -54,14 +77,16 @@ class Ext4Node implements FileNode {
 
   *entries(): Generator<DirectoryEntry> {
     this.#verifyIs("directory");
-    for (const { name, inode } of this.#rawEntries()) {
+    const before = this.#rawEntries();
+    const entries = this.#volume.changes?.entries(this.stat.inode, before) ?? before;
+    for (const { name, inode } of entries) {
       yield { name, open: () => new Ext4Node(this.#volume, inode) };
     }
   }
 
   contents(): BlockReader {
     this.#verifyIs("file");
-    return this.#data();
+    return fileData(this.#volume, this.#inode);
   }
 
   target(): string {
@@ -76,7 +101,7 @@ class Ext4Node implements FileNode {
   *#rawEntries(): Generator<RawEntry> {
     const { size, inode } = this.stat;
     const what = `directory ${inode}`;
-    const { blockSize, hasFileTypes } = this.#volume.superblock;
+    const { blockSize, hasFileTypes, hasIndexes } = this.#volume.superblock;
     if (this.#has("inlineData")) {
       const whole = inlineData(this.#inode);
       // The part in place of pointers and the part in the attribute are a block each.
@@ -88,26 +113,20 @@ class Ext4Node implements FileNode {
     if (size > MAX_DIRECTORY_BYTES || size % blockSize !== 0) {
       throw damaged(what, `a size of ${size}`, `blocks, ${MAX_DIRECTORY_BYTES} bytes at most`);
     }
-    const { checksumSeed } = this.#inode;
+    const { checksumSeed: seed } = this.#inode;
+    const isHashed = hasIndexes && this.#has("index");
     for (let at = 0; at < size; at += blockSize) {
       const block = this.#read(at, blockSize);
       // A hole, which the kernel passes over too.
       if (block.readUInt16LE(4) === 0 && block.every((byte) => byte === 0)) continue;
-      if (checksumSeed !== undefined) verifyDirectoryBlock(block, checksumSeed, what);
+      const mayBeIndex = isHashed && (at === 0 || isInnerBlock(block));
+      if (seed !== undefined) verifyDirectoryBlock(block, { seed, mayBeIndex }, what);
       yield* walkDirectoryBlock(block, what, hasFileTypes);
     }
   }
 
-  #data(): BlockReader {
-    if (this.#has("inlineData")) return new BytesReader(inlineData(this.#inode));
-    const find = this.#has("extents") ? extentTree : blockMap;
-    const { size, inode } = this.stat;
-    const findRun = find(this.#volume, this.#inode);
-    return new MappedFile(this.#volume, size, findRun, `inode ${inode}`);
-  }
-
   #read(offset: number, length: number): Buffer {
-    this.#mapped ??= this.#data();
+    this.#mapped ??= fileData(this.#volume, this.#inode);
     return readBytes(this.#mapped, offset, length, `inode ${this.stat.inode}`);
   }
 

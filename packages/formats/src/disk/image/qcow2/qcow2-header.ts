@@ -40,7 +40,12 @@ const INCOMPATIBLE = {
 const KNOWN_FEATURES = Object.values(INCOMPATIBLE).reduce((all, bit) => all | bit, 0n);
 
 /** "Header extension type". */
-const EXTENSION = { end: 0, backingFormat: 0xe279_2aca, dataFileName: 0x4441_5441 } as const;
+const EXTENSION = {
+  end: 0,
+  backingFormat: 0xe279_2aca,
+  dataFileName: 0x4441_5441,
+  fullDiskEncryptionHeader: 0x0537_be77,
+} as const;
 
 const MIN_CLUSTER_BITS = 9;
 const MAX_CLUSTER_BITS = 21;
@@ -66,6 +71,8 @@ export interface Qcow2Header {
   /** Named, never opened; an empty name where the image has none. */
   readonly dataFile: string | undefined;
   readonly encryption: "none" | "aes" | "luks";
+  /** Where the LUKS header is, in bytes; its data are the image's own clusters. */
+  readonly encryptionHeader: { readonly offset: number; readonly size: number } | undefined;
   readonly compression: "zlib" | "zstd";
   readonly extendedL2: boolean;
   /** Its reference counts may be wrong, which reading does not need. */
@@ -117,7 +124,8 @@ export function readQcow2Header(file: BlockReader): Qcow2Header {
   if (compressionType > 1) throw unsupported(`compression type ${compressionType}`, "0 or 1");
   if (method > 2) throw unsupported(`crypt_method ${method}`, "0, 1 or 2");
   const extensions = readExtensions(file, headerLength, clusterSize);
-  const backingFormat = extensions.get(EXTENSION.backingFormat);
+  const backingFormat = extensions.get(EXTENSION.backingFormat)?.toString("utf8");
+  const encryptionHeader = extensions.get(EXTENSION.fullDiskEncryptionHeader);
   return {
     version,
     size: safe(raw.size, "size"),
@@ -131,9 +139,11 @@ export function readQcow2Header(file: BlockReader): Qcow2Header {
         ? undefined
         : { path: readBackingName(file, raw, clusterSize), format: backingFormat },
     dataFile: has(INCOMPATIBLE.externalDataFile)
-      ? (extensions.get(EXTENSION.dataFileName) ?? "")
+      ? (extensions.get(EXTENSION.dataFileName)?.toString("utf8") ?? "")
       : undefined,
     encryption: (["none", "aes", "luks"] as const)[method] ?? "none",
+    encryptionHeader:
+      encryptionHeader === undefined ? undefined : parsePlace(encryptionHeader, clusterSize),
     compression: compressionType === 1 ? "zstd" : "zlib",
     extendedL2,
     dirty: has(INCOMPATIBLE.dirty),
@@ -143,13 +153,24 @@ export function readQcow2Header(file: BlockReader): Qcow2Header {
 
 const HEADER_COMPRESSION_AT = 104;
 
-/** Texts of the header extensions, by type; those of other kinds are passed over. */
+/** "Full disk encryption header pointer": offset and length, 64 bits each. */
+function parsePlace(bytes: Buffer, clusterSize: number) {
+  if (bytes.length !== 16) throw damaged(`an extension of ${bytes.length} bytes`, "16");
+  return {
+    offset: aligned(bytes.readBigUInt64BE(0), "the encryption header's offset", clusterSize),
+    size: safe(bytes.readBigUInt64BE(8), "the encryption header's length"),
+  };
+}
+
+const READ_EXTENSIONS: readonly number[] = Object.values(EXTENSION);
+
+/** The header extensions by type; those of other kinds are passed over. */
 function readExtensions(
   file: BlockReader,
   headerLength: number,
   clusterSize: number,
-): ReadonlyMap<number, string> {
-  const found = new Map<number, string>();
+): ReadonlyMap<number, Buffer> {
+  const found = new Map<number, Buffer>();
   // "the header extensions … must fit into the first cluster"; each takes 8 bytes or more.
   const end = Math.min(clusterSize, file.size);
   const bytes = readBytes(file, 0, end, "its header extensions");
@@ -159,11 +180,11 @@ function readExtensions(
     at += 8;
     if (type === EXTENSION.end) return found;
     if (length > end - at) throw damaged(`an extension of ${length} bytes`, "one in its cluster");
-    if (type === EXTENSION.backingFormat || type === EXTENSION.dataFileName) {
+    if (READ_EXTENSIONS.includes(type)) {
       if (length > MAX_NAME_BYTES) {
         throw damaged(`a name of ${length} bytes`, `at most ${MAX_NAME_BYTES}`);
       }
-      found.set(type, bytes.toString("utf8", at, at + length));
+      found.set(type, bytes.subarray(at, at + length));
     }
     at += Math.ceil(length / 8) * 8;
   }

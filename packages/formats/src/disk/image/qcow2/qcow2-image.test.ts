@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { after, test } from "node:test";
-import { BytesReader } from "../../bytes-reader.ts";
 import { makeScratch, openFile, readAll, run } from "../../disk.fixture.ts";
 import { Qcow2Image } from "./qcow2-image.ts";
 
@@ -184,13 +183,45 @@ test("Qcow2Image: an external data file is named, and read when it is given", ()
   assert.throws(() => new Qcow2Image(file), { code: "disk/incomplete", message: /external\.data/ });
 });
 
-test("Qcow2Image: encrypted clusters are said to be", () => {
+test("Qcow2Image: clusters encrypted with LUKS, in snapshots and above others; without the key they are said to be", () => {
+  const key = scratch.path("key");
+  writeFileSync(key, "a passphrase");
+  const secret = ["--object", `secret,id=key,file=${key}`] as const;
+  const options = "encrypt.format=luks,encrypt.key-secret=key,encrypt.iter-time=10";
+  const base = scratch.path("luks-base.qcow2");
   const image = scratch.path("luks.qcow2");
-  run("qemu-img", "create", "-f", "qcow2", image, "1M");
-  const bytes = readFileSync(image);
-  bytes.writeUInt32BE(2, 32); // crypt_method LUKS
-  assert.throws(() => new Qcow2Image(new BytesReader(bytes)), {
+  const opened = (file: string) =>
+    ["--image-opts", `driver=qcow2,file.filename=${file},encrypt.key-secret=key`] as const;
+  run("qemu-img", "create", ...secret, "-f", "qcow2", "-o", options, base, "8M");
+  run("qemu-io", ...secret, "-c", "write -P 1 100k 1M", "-c", "write -z 2M 64k", ...opened(base));
+  run("qemu-img", "snapshot", ...secret, "-c", "before", ...opened(base));
+  run("qemu-io", ...secret, "-c", "write -P 2 600k 10k", ...opened(base));
+  run(
+    "qemu-img",
+    "convert",
+    ...secret,
+    "-f",
+    "raw",
+    "-n",
+    raw,
+    "--target-image-opts",
+    opened(base)[1],
+  );
+  const above = ["-b", base, "-F", "qcow2"];
+  run("qemu-img", "create", ...secret, "-f", "qcow2", "-u", ...above, "-o", options, image, "8M");
+  using baseFile = openFile(base);
+  using file = openFile(image);
+  const passphrase = { passphrase: "a passphrase" };
+  const below = new Qcow2Image(baseFile, { key: passphrase });
+  assert.ok(readAll(below).subarray(0, contents.length).equals(contents));
+  assert.ok(
+    readAll(new Qcow2Image(file, { backing: below, key: passphrase })).equals(readAll(below)),
+  );
+  const before = readAll(new Qcow2Image(baseFile, { key: passphrase, snapshot: "before" }));
+  assert.equal(before.indexOf(1), 100 * 1024);
+  assert.equal(before.lastIndexOf(1), 1124 * 1024 - 1);
+  assert.throws(() => new Qcow2Image(baseFile), { code: "disk/encrypted", message: /luks/ });
+  assert.throws(() => new Qcow2Image(baseFile, { key: { passphrase: "wrong" } }), {
     code: "disk/encrypted",
-    message: /luks/,
   });
 });

@@ -1,6 +1,11 @@
 import type { BlockReader } from "../../block-reader.ts";
 import { diskError } from "../../disk-error.ts";
+import { DecryptedReader } from "../../luks/decrypted-reader.ts";
+import { readLuksHeader } from "../../luks/luks-header.ts";
+import { SectorCipher } from "../../luks/sector-cipher.ts";
+import { type LuksKey, unlockLuks } from "../../luks/unlock-luks.ts";
 import { readBytes, verifyWithin } from "../../read-bytes.ts";
+import { WindowReader } from "../../window-reader.ts";
 import { ClusterMap, type ClusterRun } from "./cluster-map.ts";
 import { expandCluster } from "./expand-cluster.ts";
 import { type Qcow2Header, readQcow2Header } from "./qcow2-header.ts";
@@ -14,6 +19,8 @@ export interface Qcow2Options {
   readonly backing?: BlockReader | undefined;
   /** The external data file, where the header says there is one. */
   readonly dataFile?: BlockReader | undefined;
+  /** What opens the LUKS header, where its clusters are encrypted. */
+  readonly key?: LuksKey | undefined;
   /** Id or name of an internal snapshot to read instead of the disk as it is now. */
   readonly snapshot?: string | undefined;
 }
@@ -43,10 +50,10 @@ export class Qcow2Image implements BlockReader {
   constructor(file: BlockReader, options: Qcow2Options = {}) {
     const header = readQcow2Header(file);
     verifyReadable(header, options);
-    const { snapshot: wanted, dataFile, backing } = options;
+    const { snapshot: wanted, dataFile, backing, key } = options;
     this.header = header;
     this.#file = file;
-    this.#data = dataFile ?? file;
+    this.#data = decrypt(file, header, dataFile ?? file, key);
     this.#backing = backing;
     this.snapshot = wanted === undefined ? undefined : findSnapshot(file, header, wanted);
     const { size, l1Offset, l1Entries } = this.snapshot ?? header;
@@ -156,9 +163,28 @@ export class Qcow2Image implements BlockReader {
   }
 }
 
-function verifyReadable(header: Qcow2Header, { backing, dataFile }: Qcow2Options): void {
+/** The clusters in clear: a sector's number is its place in the file. */
+function decrypt(
+  file: BlockReader,
+  { encryption, encryptionHeader: place }: Qcow2Header,
+  data: BlockReader,
+  key: LuksKey | undefined,
+): BlockReader {
+  if (encryption === "none" || key === undefined) return data;
+  if (place === undefined) {
+    const seen = "there is no encryption header";
+    throw diskError("disk/damaged", "read a qcow2 image", { seen, needed: "one" });
+  }
+  const volume = new WindowReader(file, place.offset, place.size, "the encryption header");
+  const header = readLuksHeader(volume);
+  const volumeKey = unlockLuks(volume, header, key);
+  const cipher = new SectorCipher(header.encryption, volumeKey, header.segment.sectorSize);
+  return new DecryptedReader(data, cipher, 0);
+}
+
+function verifyReadable(header: Qcow2Header, { backing, dataFile, key }: Qcow2Options): void {
   const { encryption, backingFile } = header;
-  if (encryption !== "none") {
+  if (encryption === "aes" || (encryption === "luks" && key === undefined)) {
     const seen = `its clusters are encrypted (${encryption})`;
     throw diskError("disk/encrypted", "read a qcow2 image", { seen, needed: "clear ones" });
   }

@@ -1,25 +1,32 @@
-import type { BlockReader } from "../../block-reader.ts";
-import { verifyWithin } from "../../read-bytes.ts";
+import type { BlockReader } from "../block-reader.ts";
+import { verifyWithin } from "../read-bytes.ts";
 import type { FindRun } from "./block-run.ts";
-import type { Ext4Volume } from "./ext4-volume.ts";
 
-/** A file whose contents are in blocks, each run of them read at once. */
+/** A file whose contents are in blocks of a volume, each run of them read at once. */
 export class MappedFile implements BlockReader {
   readonly size: number;
-  readonly #volume: Ext4Volume;
+  readonly #volume: BlockReader;
+  readonly #blockSize: number;
   readonly #findRun: FindRun;
   readonly #what: string;
 
-  constructor(volume: Ext4Volume, size: number, findRun: FindRun, what: string) {
+  /** @param size of the file, and of blocks, in bytes; @param what names the file in errors. */
+  constructor(
+    volume: BlockReader,
+    { size, blockSize }: { readonly size: number; readonly blockSize: number },
+    findRun: FindRun,
+    what: string,
+  ) {
     this.size = size;
     this.#volume = volume;
+    this.#blockSize = blockSize;
     this.#findRun = findRun;
     this.#what = what;
   }
 
   read(offset: number, target: Uint8Array): void {
     verifyWithin(this, offset, target.length, this.#what);
-    const { blockSize } = this.#volume.superblock;
+    const blockSize = this.#blockSize;
     for (let done = 0; done < target.length; ) {
       const at = offset + done;
       const logical = Math.floor(at / blockSize);
@@ -27,7 +34,7 @@ export class MappedFile implements BlockReader {
       const { physical, count } = this.#findRun(logical);
       const part = target.subarray(done, done + count * blockSize - inBlock);
       if (physical === undefined) part.fill(0);
-      else this.#volume.reader.read(physical * blockSize + inBlock, part);
+      else this.#volume.read(physical * blockSize + inBlock, part);
       done += part.length;
     }
   }

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { packedPage } from "../kdump/packed-page.fixture.ts";
 import { expandLzo1x } from "./lzo1x.ts";
-import { packedPage } from "./packed-page.fixture.ts";
 
 const END = [0x11, 0, 0];
 

@@ -1,0 +1,70 @@
+import { CasemateError } from "@casemate/core";
+import { attempt } from "./attempt.ts";
+import type { Look } from "./look.ts";
+import type { ScanBudget } from "./scan-budget.ts";
+import { type Found, type Sections, sectionNames } from "./section.ts";
+import { type TreeCount, type Visiting, walkFiles } from "./walk-files.ts";
+
+/** Of each section. HOSTILE: a made-up database may list as many packages as it has bytes. */
+const MAX_ROWS = 250_000;
+
+/** What sections found, and how much of the tree was walked for it. */
+export interface RunResult<Rows extends Record<keyof Rows, object>> {
+  readonly found: Found<Rows>;
+  /** `undefined` where no section needed the tree to be walked. */
+  readonly walked: TreeCount | undefined;
+}
+
+export interface RunOptions<Rows> {
+  readonly budget: ScanBudget;
+  /** The sections that are asked for; all unless given. */
+  readonly only?: readonly (keyof Rows)[] | undefined;
+}
+
+/**
+ * Runs every collector of `sections`, and all their visitors over one walk of the tree. What one of them
+ * could not look at is missed in `look`, and the others go on.
+ */
+export function runSections<Rows extends Record<keyof Rows, object>>(
+  look: Look,
+  sections: Sections<Rows>,
+  { budget, only = sectionNames(sections) }: RunOptions<Rows>,
+): RunResult<Rows> {
+  const found: { [Name in keyof Rows]?: Rows[Name][] } = {};
+  const visitors: Visiting[] = [];
+  for (const name of only) {
+    const rows: Rows[typeof name][] = [];
+    found[name] = rows;
+    const { collectors = [], visitors: own = [] } = sections[name];
+    for (const collector of collectors) {
+      attempt(look, collector.id, () => take(collector.collect(look), rows, budget));
+    }
+    for (const visitor of own) {
+      visitors.push({
+        wants: (path, stat) => visitor.wants(path, stat),
+        visit: (file) => take(visitor.visit(file), rows, budget),
+      });
+    }
+  }
+  let walked: TreeCount | undefined;
+  if (visitors.length > 0) {
+    const counted = { files: 0, unreadable: 0 };
+    walked = counted;
+    attempt(look, "/", () => walkFiles(look, visitors, { budget, counted }));
+  }
+  return { found, walked };
+}
+
+/** Adds the rows. HOSTILE: they may go on without end, and each take its time. */
+function take<Row>(from: Iterable<Row>, rows: Row[], budget: ScanBudget): void {
+  for (const row of from) {
+    if (rows.length % 256 === 0) budget.verify();
+    if (rows.length >= MAX_ROWS) {
+      throw new CasemateError(
+        "disk/unsupported",
+        `Cannot list all: there are more than ${MAX_ROWS} rows, expected fewer.`,
+      );
+    }
+    rows.push(row);
+  }
+}

@@ -1,0 +1,37 @@
+import type { Collector } from "./collector.ts";
+import type { Visitor } from "./visitor.ts";
+
+/** A column of a section's table, for people. */
+export interface SectionColumn<Row extends object> {
+  readonly title: string;
+  readonly align?: "left" | "right";
+  text(row: Row): string;
+}
+
+/** One kind of rows of a scan, and everything that finds them. */
+export interface Section<Row extends object> {
+  /** `installed packages`: what its rows are. */
+  readonly title: string;
+  readonly columns: readonly SectionColumn<Row>[];
+  /** Thousands of rows on every system: people get to see how many, unless they ask for it alone. */
+  readonly isLong?: boolean;
+  readonly collectors?: readonly Collector<Row>[];
+  readonly visitors?: readonly Visitor<Row>[];
+}
+
+/** Sections by name; `Rows` has each one's row. */
+export type Sections<Rows extends Record<keyof Rows, object>> = {
+  readonly [Name in keyof Rows]: Section<Rows[Name]>;
+};
+
+/** What sections found: the rows of each that was asked for. */
+export type Found<Rows extends Record<keyof Rows, object>> = {
+  readonly [Name in keyof Rows]?: readonly Rows[Name][];
+};
+
+/** The names of sections, in their order. */
+export function sectionNames<Rows extends Record<keyof Rows, object>>(
+  sections: Sections<Rows>,
+): readonly (keyof Rows)[] {
+  return Object.keys(sections) as (keyof Rows)[]; // a mapped type has no keys but these
+}

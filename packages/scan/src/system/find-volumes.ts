@@ -1,0 +1,56 @@
+import { type CasemateError, toCasemateError } from "@casemate/core";
+import {
+  type BlockReader,
+  type FileSystem,
+  openFileSystem,
+  type VolumeKind,
+  type VolumeOrigin,
+  walkVolumes,
+} from "@casemate/formats/disk";
+import type { SystemDisk } from "./system-disk.ts";
+
+/** A part of a system's disks: its file system, or why it cannot be read, or neither where it has no files. */
+export interface SystemVolume {
+  readonly origin: VolumeOrigin;
+  /** By its magic number; `undefined` where none is known, or where it cannot be read. */
+  readonly kind: VolumeKind | undefined;
+  /** In bytes; `undefined` where nobody can tell. */
+  readonly size: number | undefined;
+  readonly reader?: BlockReader;
+  readonly files?: FileSystem;
+  readonly problem?: CasemateError;
+}
+
+/** What holds no files itself. */
+const WITHOUT_FILES: ReadonlySet<VolumeKind | undefined> = new Set(["swap", "LVM2_member"]);
+
+/** Types of partitions that hold a boot loader's own bytes: BIOS boot, PReP (systemd, sd-gpt.h; GPT GUIDs). */
+const BOOT_CODE: ReadonlySet<string> = new Set([
+  "21686148-6449-6e6f-744e-656564454649",
+  "9e1a2d38-c612-4316-aa26-8b49521e5a8b",
+]);
+
+/** Every volume of `disks`, and for some a second time what else of it cannot be read. */
+export function findVolumes(disks: readonly SystemDisk[]): readonly SystemVolume[] {
+  const found: SystemVolume[] = [];
+  for (const { origin, ...volume } of walkVolumes(disks.map(({ reader }) => reader))) {
+    if (volume.problem !== undefined) {
+      const size = origin.kind === "disk" ? disks[origin.disk]?.reader.size : undefined;
+      found.push({ origin, kind: undefined, size, problem: volume.problem });
+      continue;
+    }
+    const { holds: kind, reader } = volume;
+    found.push({ origin, kind, size: reader.size, reader, ...open(origin, kind, reader) });
+  }
+  return found;
+}
+
+function open(origin: VolumeOrigin, kind: VolumeKind | undefined, reader: BlockReader) {
+  const type = origin.kind === "partition" ? origin.partition.type : "";
+  if (WITHOUT_FILES.has(kind) || BOOT_CODE.has(type)) return {};
+  try {
+    return { files: openFileSystem(reader) };
+  } catch (thrown) {
+    return { problem: toCasemateError(thrown) };
+  }
+}
