@@ -18,6 +18,7 @@ export const systemPackages = Object.freeze({
   tini: "first process of the lab's namespaces",
   mmdebstrap: "builds the lab's guest image from Debian's packages",
   e2fsprogs: "makes its file system without mounting",
+  fdisk: "sfdisk: partitions the disks that the tests read",
   "btrfs-progs": "makes and checks the btrfs file systems that the tests read",
   xfsprogs: "makes and checks the XFS file systems that the tests read",
   dosfstools: "makes and checks the FAT file systems that the tests read",
@@ -31,6 +32,13 @@ export const systemPackages = Object.freeze({
   rpm: "makes package databases for the tests",
   "openssh-client": "ssh-keygen: what the tests compare fingerprints with",
   openssl: "makes certificates for the tests",
+  "debian-archive-keyring": "the keys that Debian's archive is signed with",
+  "dpkg-dev": "Dpkg::Version: what the tests compare versions with",
+  "apt-utils": "apt-ftparchive: makes the archives that the tests read",
+  gnupg: "signs them",
+  gpgv: "says for the tests which signatures are good",
+  zstd: "compresses what the tests expand",
+  "python3-packaging": "what the tests compare Python's versions with",
   cpio: "reads the lab's initramfs back in the tests",
 });
 

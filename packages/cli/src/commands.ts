@@ -32,6 +32,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./commands/inspect.ts")).configureInspect,
   },
   {
+    name: "scan",
+    summary: "what is on a system's disks, without booting or mounting them",
+    load: async () => (await import("./commands/scan.ts")).configureScan,
+  },
+  {
     name: "login",
     summary: "begin a session with a control plane",
     load: async () => (await import("./commands/login.ts")).configureLogin,

@@ -125,6 +125,23 @@ test("casemate up --lab: shows the URL, a token, the guests, and what runs in we
   assert.match(text, / nginx$/m);
 });
 
+test("casemate up --lab: its own look at web01 was asked for like any other, and stands in the ledger", async () => {
+  const { code, stdout, stderr } = await run("ledger", "facts", "--json");
+  assert.equal(code, 0, stderr);
+  const facts: readonly { kind: string; actor: string; body: { operation?: string } }[] =
+    JSON.parse(stdout).items;
+  const looked = facts.filter(({ body }) => body.operation === "vm.inspect");
+  assert.deepEqual(
+    looked.map(({ kind, actor }) => [kind, actor]),
+    [
+      ["request/made", "account:local"],
+      ["operation/intended", "account:local"],
+    ],
+  );
+  const kinds = facts.map(({ kind }) => kind);
+  assert.ok(kinds.lastIndexOf("operation/ended") > kinds.lastIndexOf("operation/intended"));
+});
+
 test("casemate vm list: names the guests as libvirt does", async () => {
   await using libvirt = await openLibvirt();
   const { code, stdout } = await run("vm", "list", "--json");

@@ -2,11 +2,14 @@ import type { HostAgent } from "@casemate/agent";
 import { apiVersion } from "@casemate/core";
 import { openAccountService } from "./accounts/account-service.ts";
 import { relyingPartyAt } from "./accounts/relying-party.ts";
+import type { Event } from "./api/contract/event.ts";
 import { factLogIn } from "./facts/fact-log.ts";
 import { openLedger } from "./facts/open-ledger.ts";
 import { openProjections } from "./facts/projections.ts";
+import { Reserve } from "./facts/reserve.ts";
 import { metrics } from "./metrics.ts";
 import { operations } from "./operations/operations.ts";
+import { appointAccount } from "./operations/system/appoint-account.ts";
 import { changePolicy } from "./operations/system/change-policy.ts";
 import { redactFact } from "./operations/system/redact-fact.ts";
 import { rotateKey } from "./operations/system/rotate-key.ts";
@@ -22,7 +25,7 @@ import { Spine } from "./spine/spine.ts";
 import { openStore } from "./store/store.ts";
 import { eventHub } from "./watch/event-hub.ts";
 import { inventoryIn } from "./watch/inventory.ts";
-import { type World, worldIn } from "./watch/world.ts";
+import { worldIn } from "./watch/world.ts";
 
 /** What a control plane is assembled from. */
 export interface Assembly {
@@ -45,15 +48,12 @@ export interface Assembly {
  *
  * Throws `data/*`, `disk/full`, `ledger/*`, `policy/*`.
  */
-export async function assemble(
-  assembly: Assembly,
-  stack: AsyncDisposableStack,
-): Promise<Services & { readonly world: World }> {
+export async function assemble(assembly: Assembly, stack: AsyncDisposableStack): Promise<Services> {
   const { directory, hosts, url, onFailure, onAlarm, atFaultPoint } = assembly;
   const store = stack.use(await openStore(directory));
   const ledger = stack.use(await openLedger(directory, store, onFailure));
   const projected = stack.use(await openProjections(directory, ledger));
-  const facts = factLogIn(ledger, projected);
+  const facts = factLogIn(ledger, projected, new Reserve(directory));
   const policy = await openPolicy(assembly.policyDirectory, facts);
   const gate = new Gate(policy.engine);
   const requests = requestsIn(projected.db);
@@ -63,19 +63,31 @@ export async function assemble(
     directory,
     db: store.db,
     record: facts.record,
+    mayAppoint: (principal, action) =>
+      gate.decide({ principal, actions: [action], resource: { kind: "system" } }).kind ===
+      "permitted",
     relyingParty: () => relyingPartyAt(url()),
   });
   const { tokens } = people;
   const spine = stack.use(
     new Spine({
       ...{ facts, requests, gate, world, hosts, onFailure, atFaultPoint },
-      operations: [...operations, changePolicy(policy), redactFact(ledger), rotateKey(ledger)],
+      operations: [
+        ...operations,
+        appointAccount(people),
+        changePolicy(policy),
+        redactFact(ledger),
+        rotateKey(ledger),
+      ],
       principalOf: people.principalOf,
       onChange: (request) => events.publish(JSON.stringify(describeChange(request))),
     }),
   );
-  const loud = ({ id, account, requestId }: BreakGlassUse) =>
-    onAlarm(`${account} broke the glass for request ${requestId} (use ${id}): it awaits a review.`);
+  const loud = (use: BreakGlassUse) => {
+    const event = describeUse(use);
+    events.publish(JSON.stringify(event));
+    onAlarm(event.detail);
+  };
   return {
     ...{
       store,
@@ -96,6 +108,15 @@ export async function assemble(
     inventory: inventoryIn(store.db),
     metrics: metrics(),
   };
+}
+
+/** An alarm, as whoever listens to events hears it. */
+function describeUse({ id, account, requestId, usedAt }: BreakGlassUse) {
+  return {
+    ...{ apiVersion, kind: "Event", at: usedAt, type: "alarm", what: "break-glass" },
+    detail: `${account} broke the glass for request ${requestId} (use ${id}): it awaits a review.`,
+    request: requestId,
+  } as const satisfies Event;
 }
 
 function describeChange({ id, operation, target, state, changedAt }: OperationRequest) {

@@ -33,13 +33,17 @@ async function get(
   certificate: string,
   token?: string,
   method = "GET",
+  document?: object,
 ): Promise<Answer> {
   const sent = request(url, {
     method,
     ca: certificate,
-    headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
+    headers: {
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      ...(document === undefined ? {} : { "content-type": "application/json" }),
+    },
   });
-  sent.end();
+  sent.end(document === undefined ? undefined : JSON.stringify(document));
   const [response] = await once(sent, "response");
   let body = "";
   for await (const chunk of response) body += chunk;
@@ -124,6 +128,53 @@ test("Control: /healthz says that no host is attached yet, without a token", asy
     store: "ok",
     hosts: "starting",
   });
+});
+
+test("Control: broken glass is told at once to who runs it, the log and the events, and stands in the metrics", async (t) => {
+  const dataDirectory = await scratch(t);
+  const alarms: string[] = [];
+  const onAlarm = (sentence: string) => void alarms.push(sentence);
+  const options = { dataDirectory, listen: anyPort, verbose: false, onAlarm };
+  await using control = await startControl(options);
+  const { certificate, token: local } = await readClientFile(dataDirectory);
+  const ask = async (token: string | undefined, method: string, path: string, document?: object) =>
+    await get(`${control.url}${path}`, certificate, token, method, document);
+  const password = "correct horse battery staple";
+  const officer = { name: "sofia", person: "sofia", roles: ["security-officer"], password };
+  await ask(await control.takeBootstrapToken(), "POST", "/api/v1/accounts", officer);
+  const login = await ask(undefined, "POST", "/api/v1/login", { name: "sofia", password });
+  const { token: session } = JSON.parse(login.body);
+  const sealed = await ask(session, "POST", "/api/v1/break-glass/seal");
+  const { code } = JSON.parse(sealed.body);
+
+  const listening = request(new URL("/api/v1/events", control.url), {
+    ca: certificate,
+    agent: false,
+    headers: { authorization: `Bearer ${local}` },
+  }).end();
+  const [stream] = await once(listening, "response");
+  const events = stream[Symbol.asyncIterator]();
+  await events.next(); // connected
+  const requestId = "0b0c5d5e-0000-4000-8000-000000000001";
+  const breakGlass = { code, reason: "the data centre is on fire" };
+  // Whatever becomes of the request: the code is used up, and that is what must be heard.
+  const order = { requestId, parameters: { account: "sofia", roles: [] }, breakGlass };
+  await ask(local, "POST", "/api/v1/operations/account.appoint", order);
+
+  const event = JSON.parse(String((await events.next()).value).replace(/^data: /, ""));
+  listening.destroy();
+  assert.deepEqual([event.type, event.what, event.request], ["alarm", "break-glass", requestId]);
+  assert.match(
+    event.detail,
+    /^local broke the glass for request 0b0c5d5e-.*: it awaits a review\.$/,
+  );
+  assert.deepEqual(alarms, [event.detail]);
+  const { body } = await ask(local, "GET", "/metrics");
+  assert.match(body, /^casemate_break_glass_uses\{reviewed="false"\} 1$/m);
+  assert.match(body, /^casemate_break_glass_uses\{reviewed="true"\} 0$/m);
+  const log = await readFile(join(dataDirectory, "casemate.log"), "utf8");
+  assert.ok(log.includes(event.detail));
+  assert.ok(!log.includes(breakGlass.reason) && !log.includes(code));
 });
 
 test("startControl: a port in use is listen/in-use, and the data directory is free again", async (t) => {

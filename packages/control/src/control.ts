@@ -60,6 +60,7 @@ export async function startControl(config: ControlConfig): Promise<Control> {
   stack.defer(() => void log.end());
   const hosts = new Map<string, HostAgent>();
   const failures = { report: (_thrown: unknown) => {} };
+  const alarms = { log: (_sentence: string) => {} };
   const services = await assemble(
     {
       directory: directory.path,
@@ -67,7 +68,10 @@ export async function startControl(config: ControlConfig): Promise<Control> {
       hosts,
       url: () => url,
       onFailure: (thrown) => failures.report(thrown),
-      onAlarm: config.onAlarm ?? (() => {}),
+      onAlarm(sentence) {
+        alarms.log(sentence);
+        config.onAlarm?.(sentence);
+      },
       atFaultPoint: config.atFaultPoint,
     },
     stack,
@@ -75,6 +79,7 @@ export async function startControl(config: ControlConfig): Promise<Control> {
   const stopping = new AbortController();
   const app = await createServer(services, certificate, log, stopping.signal);
   failures.report = (thrown) => app.log.error({ err: thrown }, "something went wrong on its own");
+  alarms.log = (sentence) => app.log.warn({ alarm: "break-glass" }, sentence);
   stack.defer(() => app.close());
   stack.defer(() => stopping.abort());
   const url = await listen(app, config.listen);
@@ -90,14 +95,14 @@ export async function startControl(config: ControlConfig): Promise<Control> {
   await spine.runner.settle(undefined);
 
   const localToken = await tokens.issueLocal();
-  stack.defer(() => tokens.revokeLocal());
-  stack.use(
-    await writeClientFile(directory.path, {
-      url,
-      token: localToken,
-      certificate: certificate.certificate,
-    }),
-  );
+  // Where they cannot be taken back now, the next start replaces them.
+  stack.defer(() => tokens.revokeLocal().catch(failures.report));
+  const clientFile = await writeClientFile(directory.path, {
+    url,
+    token: localToken,
+    certificate: certificate.certificate,
+  });
+  stack.defer(() => Promise.resolve(clientFile[Symbol.asyncDispose]()).catch(failures.report));
   const attached = stack.use(new AsyncDisposableStack());
 
   const owned = stack.move();

@@ -1,19 +1,33 @@
-import { createWriteStream } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
 import { Writable } from "node:stream";
 
-/** The log file, mode 600. A log that cannot be written never stops the control plane: stderr hears of it once. */
+/**
+ * The log file, mode 600. A log that cannot be written never stops the control plane: stderr hears of it once,
+ * and it goes on as soon as it can be written again.
+ */
 export function openLog(path: string, verbose: boolean): NodeJS.WritableStream {
-  const file = createWriteStream(path, { flags: "a", mode: 0o600 });
-  file.once("error", (error) => {
-    file.on("error", () => {});
-    process.stderr.write(`casemate: Cannot write ${path}: ${error.message}.\n`);
-  });
-  if (!verbose) return file;
+  let file: FileHandle | undefined;
+  let failing = false;
+  const append = async (chunk: Buffer): Promise<void> => {
+    try {
+      file ??= await open(path, "a", 0o600);
+      await file.appendFile(chunk);
+      failing = false;
+    } catch (thrown) {
+      if (failing) return;
+      failing = true;
+      const seen = thrown instanceof Error ? thrown.message : String(thrown);
+      process.stderr.write(`casemate: Cannot write ${path}: ${seen}.\n`);
+    }
+  };
   return new Writable({
-    write(chunk, encoding, done) {
-      process.stderr.write(chunk, encoding);
-      file.write(chunk, encoding, () => done());
+    decodeStrings: true,
+    write(chunk: Buffer, _encoding, done) {
+      if (verbose) process.stderr.write(chunk);
+      void append(chunk).then(() => done());
     },
-    final: (done) => void file.end(done),
+    final(done) {
+      void Promise.resolve(file?.close()).then(() => done(), done);
+    },
   });
 }

@@ -9,6 +9,7 @@ export interface Metrics {
   readonly inspectionSeconds: Histogram<"view">;
   readonly hostUp: Gauge<"host">;
   readonly vms: Gauge<"host" | "state">;
+  readonly breakGlassUses: Gauge<"reviewed">;
 }
 
 export function metrics(): Metrics {
@@ -46,6 +47,12 @@ export function metrics(): Metrics {
       name: "casemate_vms",
       help: "VMs by host and state.",
       labelNames: ["host", "state"],
+      registers,
+    }),
+    breakGlassUses: new Gauge({
+      name: "casemate_break_glass_uses",
+      help: "How often approvals were passed by, by whether that was reviewed: true or false.",
+      labelNames: ["reviewed"],
       registers,
     }),
   };

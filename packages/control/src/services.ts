@@ -13,6 +13,7 @@ import type { Spine } from "./spine/spine.ts";
 import type { Store } from "./store/store.ts";
 import type { EventHub } from "./watch/event-hub.ts";
 import type { Inventory } from "./watch/inventory.ts";
+import type { World } from "./watch/world.ts";
 
 /** Everything a route may use. */
 export interface Services {
@@ -29,6 +30,7 @@ export interface Services {
   readonly breakGlass: BreakGlass;
   readonly events: EventHub;
   readonly inventory: Inventory;
+  readonly world: World;
   readonly metrics: Metrics;
   /** The hosts attached now, by id. */
   readonly hosts: ReadonlyMap<string, HostAgent>;

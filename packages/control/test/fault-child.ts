@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { writeSync } from "node:fs";
 import { attachHost, type HostAgent } from "@casemate/agent";
 import type { JsonObject } from "@casemate/core";
-import { principalOf } from "../src/accounts/principal.ts";
+import { localPrincipal, principalOf } from "../src/accounts/principal.ts";
 import { assemble } from "../src/assemble.ts";
 import { type FaultPoint, faultPoints } from "../src/spine/fault-points.ts";
 import { policyDirectory } from "./spine.fixture.ts";
@@ -66,7 +66,7 @@ if (task === "settle") die();
 const names = (await services.people.accounts.list()).map(({ name }) => name);
 if (!names.includes("olga")) {
   for (const { account: name, person, roles } of [olga, sofia]) {
-    await services.people.accounts.create({ name, person, roles }, olga);
+    await services.people.accounts.create({ name, person, roles }, localPrincipal);
   }
 }
 

@@ -62,6 +62,7 @@ test("Spine: killed 200 times at random points of random operations, it loses no
     }
   }
   next.kill();
+  assert.ok(known.size >= rounds / 4, `only ${known.size} requests were made: ${next.errors}`);
   t.diagnostic(`outcomes: ${JSON.stringify(Object.fromEntries(outcomes))}`);
 
   for (const message of unknown) t.diagnostic(`unknown: ${message}`);

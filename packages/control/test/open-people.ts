@@ -48,6 +48,7 @@ export async function openPeople(
         if (failure !== undefined) throw failure;
         facts.push(structuredClone(draft));
       },
+      mayAppoint: (_principal, action) => action === "account.establish",
       relyingParty: () => ({ id: "localhost", origins: ["https://localhost:7443"] }),
       now: () => new Date(time),
     });

@@ -5,17 +5,20 @@ import {
   type BlockReader,
   type FileSystem,
   guessImageFormat,
+  type LuksHeader,
   openFileSystem,
   openImageChain,
   Qcow2Image,
   walkVolumes,
 } from "../src/disk/index.ts";
-import { LUKS_PASSPHRASE } from "./build-disks.ts";
+import { LUKS_PASSPHRASE } from "./build-volumes.ts";
 
 /** What a look takes at most: the scanner's own bounds stand for these. */
 const MAX_FILES = 5_000;
 const MAX_BYTES = 2 * 1024 * 1024;
+const MAX_VOLUME_BYTES = 512 * 1024;
 const MAX_RUNS = 10_000;
+const MAX_ROUNDS = 20_000;
 const buffer = Buffer.alloc(64 * 1024);
 
 /**
@@ -36,9 +39,10 @@ export function lookAtDisk(file: BlockReader): ReadonlySet<string> {
     const format = guessImageFormat(file);
     const disk = openImageChain([{ file, format }]);
     if (disk instanceof Qcow2Image) attempt(() => lookAtImage(file, disk));
-    for (const { reader, problem } of walkVolumes([disk], { unlock })) {
+    for (const { origin, reader, problem } of walkVolumes([disk], { unlock })) {
       attempt(() => {
         if (problem !== undefined) throw problem;
+        if (origin.kind === "logical-volume") readSome(reader, MAX_VOLUME_BYTES);
         lookAtFiles(openFileSystem(reader), attempt);
       });
     }
@@ -46,7 +50,12 @@ export function lookAtDisk(file: BlockReader): ReadonlySet<string> {
   return codes;
 }
 
-const unlock = () => ({ passphrase: LUKS_PASSPHRASE });
+/** What a passphrase may cost is bounded, and still more than a mutant is worth. */
+const unlock = ({ keyslots, digest }: LuksHeader) => {
+  const rounds = keyslots.map(({ kdf }) => (kdf.type === "pbkdf2" ? kdf.iterations : MAX_ROUNDS));
+  if (Math.max(digest.iterations, ...rounds) > MAX_ROUNDS) return undefined;
+  return { passphrase: LUKS_PASSPHRASE };
+};
 
 function lookAtImage(file: BlockReader, image: Qcow2Image): void {
   let runs = 0;

@@ -168,6 +168,7 @@ try {
   };
   const path = await writeSnapshot(directory, builder, signer, new Date());
   const building = performance.now() - started;
+  globalThis.gc?.();
   started = performance.now();
   const { snapshot, manifest } = await readSnapshot(path, [{ name, keyObject: publicKey }]);
   const opening = performance.now() - started;

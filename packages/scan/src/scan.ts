@@ -1,4 +1,5 @@
 import { CasemateError, type Milliseconds } from "@casemate/core";
+import type { LuksKey } from "@casemate/formats/disk";
 import { attempt } from "./attempt.ts";
 import type { Missed } from "./missed.ts";
 import { runSections } from "./run-sections.ts";
@@ -28,6 +29,8 @@ export interface ScanOptions<Rows> {
   readonly budget: Milliseconds;
   /** The sections that are asked for; all unless given. */
   readonly only?: readonly (keyof Rows)[] | undefined;
+  /** Opens what is encrypted with LUKS; tried on each such volume. */
+  readonly key?: LuksKey | undefined;
 }
 
 /**
@@ -38,10 +41,10 @@ export interface ScanOptions<Rows> {
 export function scanSystem<Rows extends Record<keyof Rows, object>>(
   disks: readonly SystemDisk[],
   sections: Sections<Rows>,
-  { budget: limit, only }: ScanOptions<Rows>,
+  { budget: limit, only, key }: ScanOptions<Rows>,
 ): SystemScan<Rows> {
   const budget = new ScanBudget(limit);
-  const volumes = findVolumes(disks);
+  const volumes = findVolumes(disks, key);
   const [root, ...others] = findRoots(volumes);
   const system = root === undefined ? undefined : mountSystem(root, volumes);
   const look = new SystemLook(system?.files ?? emptyTree(), budget);

@@ -25,6 +25,7 @@ export type MadeFile =
   | string
   | Uint8Array
   | { readonly link: string }
+  | { readonly directory: true }
   | { readonly copy: string }
   | { readonly mode: number; readonly contents: string };
 
@@ -73,6 +74,7 @@ function writeMade(path: string, file: MadeFile): void {
   mkdirSync(dirname(path), { recursive: true });
   if (typeof file === "string" || file instanceof Uint8Array) writeFileSync(path, file);
   else if ("link" in file) symlinkSync(file.link, path);
+  else if ("directory" in file) mkdirSync(path);
   else if ("copy" in file) cpSync(file.copy, path, { recursive: true });
   else {
     writeFileSync(path, file.contents);

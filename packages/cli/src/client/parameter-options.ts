@@ -60,8 +60,11 @@ export function readParameters(
       .indexOf(name);
     return [name, at < 0 ? options[name] : words[at]] as const;
   });
-  return Object.fromEntries(given.filter(([, value]) => value !== undefined));
+  return Object.fromEntries(given.filter(([, value]) => value !== undefined && !isNothing(value)));
 }
+
+/** Words of which none was given: no list, rather than one that is to be empty. */
+const isNothing = (value: unknown) => Array.isArray(value) && value.length === 0;
 
 function parserOf(
   name: string,

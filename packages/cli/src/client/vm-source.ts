@@ -2,6 +2,7 @@ import { join, resolve } from "node:path";
 import type { HostAgent, LookRequest, ViewTable } from "@casemate/agent";
 import { CasemateError } from "@casemate/core";
 import type { Environment } from "../environment.ts";
+import type { ControlClient } from "./control-client.ts";
 
 /** A VM, as far as the command line shows it; more fields may come with it. */
 export interface ListedVm {
@@ -81,10 +82,14 @@ async function openControlPlane(
   options: { readonly data?: string | undefined },
 ): Promise<VmSource> {
   const { openClient } = await import("./open-client.ts");
-  const client = await openClient(environment, options);
+  return controlPlaneSource(await openClient(environment, options));
+}
+
+/** VMs as a control plane tells of them: who looks at what passes its policy and stands in its ledger. */
+export function controlPlaneSource(client: ControlClient, signal?: AbortSignal): VmSource {
   return {
     async listVms() {
-      const { items } = await client.get("/api/v1/vms");
+      const { items } = await client.get("/api/v1/vms", signal);
       return items as ListedVm[]; // the certificate proves that our own control plane answered
     },
     async view(vm, { view, argument, budget, pause }, approved) {
@@ -93,8 +98,11 @@ async function openControlPlane(
       if (argument !== undefined) query.set("argument", argument);
       if (approved !== undefined) query.set("request", approved);
       if (pause?.limit !== undefined) query.set("limit", String(pause.limit));
-      const how = pause === undefined ? client.get : client.post;
-      const seen = await how(`${path}?${query}`);
+      const asked = `${path}?${query}`;
+      const seen =
+        pause === undefined
+          ? await client.get(asked, signal)
+          : await client.post(asked, undefined, signal);
       return seen as unknown as SeenView; // the certificate proves that our own control plane answered
     },
     [Symbol.asyncDispose]: async () => {},

@@ -258,6 +258,33 @@ test("casemate account disable: nothing of an account works any more", async () 
   await done("olga", ["login", "--name", "olga"], [own]);
 });
 
+test("casemate account: once a security officer has logged in, roles take two persons", async () => {
+  const officer = ["account", "create", "sofia", "--person", "sofia", "--role", "security-officer"];
+  await done("ada", officer, [first]);
+  await done("sofia", ["login", "--name", "sofia"], [first, first, own]);
+
+  const create = ["account", "create", "carol", "--person", "carol", "--role", "auditor"];
+  const asked = await start("ada", create, [first]);
+  assert.equal(asked.code, 4, asked.stderr);
+  assert.match(asked.stdout, /It needs the approval of a security-officer/);
+  const id = /requests show (\S+)/.exec(asked.stdout)?.[1] ?? "";
+  await refused("ada", ["requests", "approve", id], [], /ada made it, expected another person/);
+  assert.match(await done("sofia", ["requests", "show", id]), /Give carol, the account of carol/);
+  await done("sofia", ["requests", "approve", id]);
+  assert.match(await done("ada", ["account", "list"]), /^carol +carol +auditor +open/m);
+
+  const reset = ["account", "password", "carol"];
+  await refused(
+    "ada",
+    reset,
+    [first],
+    /carol logs in: it has the roles auditor, and ada could use/,
+  );
+  const taken = JSON.parse(await done("ada", ["account", "roles", "carol", "--json"]));
+  assert.deepEqual(taken.roles, []);
+  await done("ada", reset, [first]);
+});
+
 test("secrets: none stands in the log, the ledger or the database", async () => {
   await chmod(data, 0o700);
   let files = 0;

@@ -1,6 +1,8 @@
+import { toCasemateError } from "@casemate/core";
 import type { Command } from "commander";
 import { openQuestions } from "../client/ask.ts";
 import { openClient } from "../client/open-client.ts";
+import { type OrderOptions, placeOrder, withOrder } from "../client/order.ts";
 import type { Context } from "../context.ts";
 import { accountPath, withData } from "./account/command.ts";
 import { configureCredentials } from "./account/credentials.ts";
@@ -57,15 +59,27 @@ export function configureAccount(command: Command, context: Context): void {
         ? { password: await questions.askSecret("Password: ") }
         : {};
       const client = await open(options);
-      const draft = { name, person, roles, temporary, ...password };
-      print(await client.post("/api/v1/accounts", draft));
+      const draft = { name, person, temporary, ...password };
+      const made = await alone(() => client.post("/api/v1/accounts", { ...draft, roles }));
+      if (made !== undefined) print(made);
+      else {
+        print(await client.post("/api/v1/accounts", { ...draft, roles: [] }));
+        await appoint(name, roles, { ...options, wait: true }, context);
+      }
     });
 
-  withData(
-    command.command("roles <name> [role...]").description("these roles and no others"),
-  ).action(async (name: string, roles: readonly string[], options: Options) =>
-    print(await (await open(options)).put(`${accountPath(name)}/roles`, { roles })),
-  );
+  withOrder(
+    command
+      .command("roles <name> [role...]")
+      .description("these roles and no others; a security officer approves it, once there is one"),
+  ).action(async (name: string, roles: readonly string[], options: OrderOptions) => {
+    const { dryRun = false, breakGlass } = options;
+    const client = await open(options);
+    const put = () => client.put(`${accountPath(name)}/roles`, { roles });
+    const changed = dryRun || breakGlass !== undefined ? undefined : await alone(put);
+    if (changed !== undefined) print(changed);
+    else await appoint(name, roles, options, context);
+  });
 
   for (const [verb, description] of [
     ["disable", "let nobody use it, and end its sessions"],
@@ -89,6 +103,25 @@ export function configureAccount(command: Command, context: Context): void {
   });
 
   command.action(() => command.outputHelp());
+}
+
+/** What comes of a change that one person may make; undefined for one that another must approve. */
+async function alone(change: () => Promise<Shown>): Promise<Shown | undefined> {
+  try {
+    return await change();
+  } catch (thrown) {
+    if (toCasemateError(thrown).code !== "account/needs-appointment") throw thrown;
+    return undefined;
+  }
+}
+
+function appoint(
+  account: string,
+  roles: readonly string[],
+  options: OrderOptions,
+  context: Context,
+): Promise<void> {
+  return placeOrder("/api/v1/operations/account.appoint", { account, roles }, options, context);
 }
 
 function printAccounts(accounts: readonly Shown[], { output }: Context): void {

@@ -1,11 +1,10 @@
 import { once } from "node:events";
 import { resolve } from "node:path";
-import type { HostAgent } from "@casemate/agent";
 import { milliseconds } from "@casemate/core";
 import type { Lab } from "@casemate/lab";
 import type { Command } from "commander";
 import { resumeAbandoned } from "../client/resume-abandoned.ts";
-import { asSeenView, pausesIn } from "../client/vm-source.ts";
+import { controlPlaneSource, pausesIn, type VmSource } from "../client/vm-source.ts";
 import type { Context } from "../context.ts";
 import { printable } from "../output/printable.ts";
 import { printView } from "../output/view.ts";
@@ -80,11 +79,19 @@ async function up(options: UpOptions, context: Context, stop: AbortSignal): Prom
     output.text(`  token        ${token}  (shown this once: keep it)\n`);
   }
   output.text("\n");
-  printVms(context, await agent.listVms(stop));
-  if (lab !== undefined) await showFirstLook(lab, agent, context, stop);
+  const source = await openOwnSource(dataDirectory, stop);
+  printVms(context, await source.listVms());
+  if (lab !== undefined) await showFirstLook(lab, source, context, stop);
   output.text(`\nCtrl-C stops Casemate${lab ? " and the lab" : "; the VMs run on"}.\n`);
   if (!stop.aborted) await once(stop, "abort");
   context.progress.step("Stopping …");
+}
+
+/** The control plane just started, as any client of this machine has it: looking is governed here, too. */
+async function openOwnSource(dataDirectory: string, stop: AbortSignal): Promise<VmSource> {
+  const { controlClient } = await import("../client/control-client.ts");
+  const { readClientFile } = await import("../client/read-client-file.ts");
+  return controlPlaneSource(controlClient(await readClientFile(dataDirectory)), stop);
 }
 
 async function bringUpLab(
@@ -115,7 +122,7 @@ async function bringUpLab(
 /** What runs in the lab's web server, seen from outside: the first thing to see once it is up. */
 async function showFirstLook(
   lab: Lab,
-  agent: HostAgent,
+  source: VmSource,
   context: Context,
   stop: AbortSignal,
 ): Promise<void> {
@@ -126,7 +133,7 @@ async function showFirstLook(
   await lab.waitUntilReady(guest, stop);
   progress.end();
   try {
-    const seen = asSeenView(await agent.inspect(guest.uuid, firstLook, stop));
+    const seen = await source.view(guest.uuid, firstLook);
     const items = seen.items.filter(({ kernelThread }) => kernelThread === false);
     output.text(`\n${guest.name}, seen from outside:\n`);
     printView({ ...seen, items }, output);

@@ -2,7 +2,11 @@ import type { Kysely } from "kysely";
 import type { Tables } from "../store/tables.ts";
 import type { RecordFact } from "./account-fact.ts";
 import type { KeyedQueue } from "./keyed-queue.ts";
+import type { Principal } from "./principal.ts";
 import type { SecretBox } from "./secret-box.ts";
+
+/** Whether the policy permits the principal this, as it is: `account.establish` or `account.appoint`. */
+export type MayAppoint = (principal: Principal, action: string) => boolean;
 
 /** What everything about accounts works with. */
 export interface AccountContext {
@@ -12,6 +16,8 @@ export interface AccountContext {
   readonly secrets: SecretBox;
   /** One change after another: what a check saw is still so when the change is written. */
   readonly queue: KeyedQueue;
+  /** Whether this principal may hand out roles without asking anybody. */
+  readonly mayAppoint: MayAppoint;
   now(): Date;
 }
 

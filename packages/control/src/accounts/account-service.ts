@@ -1,7 +1,7 @@
 import type { Kysely } from "kysely";
 import type { Tables } from "../store/tables.ts";
 import { findAccountRow, parseRoles } from "./account.ts";
-import type { AccountContext } from "./account-context.ts";
+import type { AccountContext, MayAppoint } from "./account-context.ts";
 import type { RecordFact } from "./account-fact.ts";
 import { type Accounts, accountsIn } from "./accounts.ts";
 import { addressRate } from "./address-rate.ts";
@@ -53,6 +53,7 @@ export interface AccountServiceOptions {
   readonly db: Kysely<Tables>;
   /** Called before each change; when it throws, the change does not happen. */
   readonly record: RecordFact;
+  readonly mayAppoint: MayAppoint;
   /** Where browsers meet Casemate; asked when somebody uses a passkey. */
   readonly relyingParty: () => RelyingParty;
   /** The system's clock unless it is told. */
@@ -61,10 +62,10 @@ export interface AccountServiceOptions {
 
 /** Throws `data/*`, `disk/full`, `config/invalid`. */
 export async function openAccountService(options: AccountServiceOptions): Promise<AccountService> {
-  const { directory, db, record, relyingParty, now = () => new Date() } = options;
+  const { directory, db, record, mayAppoint, relyingParty, now = () => new Date() } = options;
   const secrets = await openSecretBox(directory);
   const oidcConfig = await readOidcConfig(directory);
-  const context: AccountContext = { db, record, secrets, queue: keyedQueue(), now };
+  const context: AccountContext = { db, record, secrets, queue: keyedQueue(), mayAppoint, now };
   const rate = addressRate(now);
   const accounts = accountsIn(context);
   const sessions = sessionsIn(context);

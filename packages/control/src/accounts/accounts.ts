@@ -4,6 +4,7 @@ import { roles as everyRole, type Role } from "@casemate/policy";
 import { type Account, parseAccount, readAccountRow } from "./account.ts";
 import { type AccountContext, changes } from "./account-context.ts";
 import { accountFact } from "./account-fact.ts";
+import { verifyMayGive, verifyMayOpen } from "./appointing.ts";
 import { forgetFailures } from "./failures.ts";
 import { hashPassword, verifyPasswordPolicy } from "./password.ts";
 import { verifyPersonRoles } from "./person-roles.ts";
@@ -34,20 +35,32 @@ const temporaryFor = 72 * 60 * 60 * 1_000;
 
 /** The accounts, and what may be done to them. Every change is recorded before it is written. */
 export interface Accounts {
-  /** Throws `account/exists`, `account/weak-password`, `policy/conflict`. */
+  /** Throws `account/exists`, `account/weak-password`, `account/needs-appointment`, `policy/conflict`. */
   create(draft: AccountDraft, actor: Principal): Promise<Account>;
   list(): Promise<readonly Account[]>;
   /** Throws `account/unknown`, as all that follow. */
   read(name: string): Promise<Account>;
-  /** Throws `policy/conflict`. */
+  /** Throws `policy/conflict`, and `account/needs-appointment` for what it does not have yet. */
   setRoles(name: string, roles: readonly Role[], actor: Principal): Promise<Account>;
+  /** Throws `policy/conflict` where its person may not have these roles on it. */
+  verifyRoles(name: string, roles: readonly Role[]): Promise<void>;
+  /** As `setRoles`, once it has been approved; nothing changes after `verify` has seen the account. */
+  appoint(
+    name: string,
+    roles: readonly Role[],
+    actor: string,
+    verify: () => Promise<void>,
+  ): Promise<Account>;
   /** Ends every session of it, too. */
   disable(name: string, actor: Principal): Promise<Account>;
   /** Counts idle days anew; a temporary account lasts another 72 hours. */
   enable(name: string, actor: Principal): Promise<Account>;
   /** Forgets failed logins. */
   unlock(name: string, actor: Principal): Promise<Account>;
-  /** Gives it a password that its owner must change, and ends its sessions. Throws `account/weak-password`. */
+  /**
+   * Gives it a password that its owner must change, and ends its sessions. Throws `account/weak-password`, and
+   * `account/needs-appointment` where it has roles.
+   */
   resetPassword(name: string, password: string, actor: Principal): Promise<Account>;
 }
 
@@ -77,6 +90,7 @@ export function accountsIn(context: AccountContext): Accounts {
       const password_hash = password === undefined ? null : await hashPassword(password);
       return await queue(changes, async () => {
         await verifyNew(context, name);
+        await verifyMayGive(context, actor, name, roles);
         await verifyPersonRoles(db, person, name, roles);
         const created = now();
         const created_at = created.toISOString();
@@ -109,7 +123,23 @@ export function accountsIn(context: AccountContext): Accounts {
     },
 
     setRoles: (name, given, actor) =>
-      change(name, () => writeRoles(context, name, inOrder(given), actor.id)),
+      change(name, async (account) => {
+        const roles = inOrder(given);
+        const more = roles.filter((role) => !account.roles.includes(role));
+        await verifyMayGive(context, actor, name, more);
+        await writeRoles(context, name, roles, actor.id);
+      }),
+
+    async verifyRoles(name, roles) {
+      const { person } = await read(name);
+      await verifyPersonRoles(db, person, name, roles);
+    },
+
+    appoint: (name, given, actor, verify) =>
+      change(name, async () => {
+        await verify();
+        await writeRoles(context, name, inOrder(given), actor);
+      }),
 
     disable: (name, actor) =>
       change(name, async () => {
@@ -141,6 +171,7 @@ export function accountsIn(context: AccountContext): Accounts {
       verifyPasswordPolicy(password, name, person);
       const password_hash = await hashPassword(password);
       return await change(name, async () => {
+        await verifyMayOpen(context, actor, await readAccountRow(db, name));
         const itsOwn = actor.person === person;
         await record(accountFact("password-set", name, actor.id, { mustChange: !itsOwn }));
         await db.transaction().execute(async (transaction) => {

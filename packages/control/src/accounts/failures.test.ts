@@ -76,6 +76,7 @@ test("lock-outs: whatever happens in whatever order, and through restarts, each 
     record: async () => {},
     secrets: await openSecretBox(opened.directory),
     queue: keyedQueue(),
+    mayAppoint: () => true,
     now: opened.now,
   });
   const name = fc.constantFrom("alice", "mallory");

@@ -2,6 +2,7 @@ import { CasemateError } from "@casemate/core";
 import { readAccountRow } from "./account.ts";
 import { type AccountContext, changes } from "./account-context.ts";
 import { accountFact } from "./account-fact.ts";
+import { verifyMayOpen } from "./appointing.ts";
 import type { Principal } from "./principal.ts";
 
 /** Whom an OpenID provider knows an account's person as. */
@@ -13,13 +14,17 @@ export interface Identity {
 /** Which account a provider's subject logs in to: an owner says so, never the provider. */
 export interface Identities {
   list(account: string): Promise<readonly Identity[]>;
-  /** Throws `account/unknown`, `account/exists` where the subject is bound already. */
+  /**
+   * Throws `account/unknown`, `account/exists` where the subject is bound already, `account/needs-appointment`
+   * where the account has roles.
+   */
   bind(account: string, identity: Identity, actor: Principal): Promise<void>;
   /** Throws `account/unknown`. */
   remove(account: string, identity: Identity, actor: Principal): Promise<void>;
 }
 
-export function identitiesIn({ db, record, queue, now }: AccountContext): Identities {
+export function identitiesIn(context: AccountContext): Identities {
+  const { db, record, queue, now } = context;
   const find = async ({ issuer, subject }: Identity) =>
     await db
       .selectFrom("identities")
@@ -38,7 +43,7 @@ export function identitiesIn({ db, record, queue, now }: AccountContext): Identi
 
     async bind(account, { issuer, subject }, actor) {
       await queue(changes, async () => {
-        await readAccountRow(db, account);
+        await verifyMayOpen(context, actor, await readAccountRow(db, account));
         const bound = await find({ issuer, subject });
         if (bound !== undefined) {
           throw new CasemateError(

@@ -2,6 +2,7 @@ import { CasemateError } from "@casemate/core";
 import { type AccountRow, findAccountRow, parseRoles } from "./account.ts";
 import type { AccountContext } from "./account-context.ts";
 import { accountFact } from "./account-fact.ts";
+import { noteOfficer } from "./appointing.ts";
 import { digestBearer, newBearer, newId } from "./bearer.ts";
 import { type Principal, principalOf } from "./principal.ts";
 import { retireIfDue, standingOf } from "./standing.ts";
@@ -102,6 +103,7 @@ export function sessionsIn(context: AccountContext): Sessions {
           .set({ ...also, last_login_at: created_at, idle_since: created_at })
           .where("name", "=", account)
           .execute();
+        await noteOfficer(transaction, row, created_at);
       });
       const passwordMustChange = method === "password" && row.password_must_change === 1;
       return { token: text, account, expiresAt: expires_at, passwordMustChange };

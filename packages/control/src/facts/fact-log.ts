@@ -1,5 +1,6 @@
 import type { Fact, FactDraft, Ledger } from "@casemate/ledger";
 import type { Projections } from "./projections.ts";
+import type { Reserve } from "./reserve.ts";
 
 /** Where everything that happens is written down, before anything else follows from it. */
 export interface FactLog {
@@ -10,14 +11,23 @@ export interface FactLog {
    * must not happen.
    */
   record(draft: FactDraft): Promise<Fact>;
+  /** As `record`, of what has happened already: where the disk is full, in the room that is kept for that. */
+  recordOutcome(draft: FactDraft): Promise<Fact>;
 }
 
-export function factLogIn(ledger: Ledger, projections: Projections): FactLog {
+export function factLogIn(ledger: Ledger, projections: Projections, reserve: Reserve): FactLog {
+  const follow = async (fact: Fact): Promise<Fact> => {
+    // It is recorded: the tables must follow, and there is room for that.
+    await reserve.spend(() => projections.fold(fact));
+    return fact;
+  };
   return {
     async record(draft) {
-      const fact = await ledger.append(draft);
-      await projections.fold(fact);
-      return fact;
+      await reserve.hold();
+      return await follow(await ledger.append(draft));
+    },
+    async recordOutcome(draft) {
+      return await follow(await reserve.spend(() => ledger.append(draft)));
     },
   };
 }

@@ -143,7 +143,7 @@ function connect(path: string): Kysely<ProjectedTables> {
   const database = new DatabaseSync(path, { timeout: 5_000 });
   database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
   return new Kysely<ProjectedTables>({
-    dialect: new SqliteDialect({ database: nodeSqlite(database) }),
+    dialect: new SqliteDialect({ database: nodeSqlite(database, path) }),
   });
 }
 

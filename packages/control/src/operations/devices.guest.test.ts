@@ -59,6 +59,14 @@ test("labelVm: sets all labels, and refuses those that the VM has", async () => 
     await host.refusal(labelVm, { vm: "web", parameters: { labels } }),
     /labels are env:test, tier:web/,
   );
+  const parameters = { add: ["backup"], remove: ["env:test"] };
+  const changed = await host.carryOut(labelVm, { vm: "web", parameters });
+  assert.deepEqual((await find("web")).labels, ["backup", "tier:web"]);
+  assert.match(
+    await host.refusal(labelVm, { vm: "web", parameters: { add: ["a"], remove: ["a"] } }),
+    /a is to be added and removed/,
+  );
+  await labelVm.undo?.({ host: host.agent, plan: changed }, never);
   await labelVm.undo?.({ host: host.agent, plan }, never);
   assert.deepEqual((await find("web")).labels, []);
 });

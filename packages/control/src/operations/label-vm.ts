@@ -3,27 +3,47 @@ import { defineOperation } from "../spine/operation.ts";
 import { refused } from "./parts/refused.ts";
 import { readVm } from "./vm-facts.ts";
 
-/** Sets the labels by which policies know a VM. */
+const label = Type.String({
+  pattern: "^[a-z0-9][a-z0-9._:/=-]{0,62}$",
+  description: "As `env:production`.",
+});
+
+/** Changes the labels by which policies know a VM. */
 export const labelVm = defineOperation({
   id: "vm.label",
-  summary: "Set the labels of a VM",
+  summary: "Change the labels of a VM",
   on: "vm",
   parameters: Type.Object(
     {
-      labels: Type.Array(
-        Type.String({
-          pattern: "^[a-z0-9][a-z0-9._:/=-]{0,62}$",
-          description: "As `env:production`.",
+      labels: Type.Optional(
+        Type.Array(label, {
+          maxItems: 64,
+          description: "All that it is to have: others are taken from it.",
         }),
-        { maxItems: 64, description: "All that it is to have: others are taken from it." },
+      ),
+      add: Type.Optional(
+        Type.Array(label, {
+          maxItems: 64,
+          description: "What it is to have beside those that it has.",
+        }),
+      ),
+      remove: Type.Optional(
+        Type.Array(label, { maxItems: 64, description: "What is taken from it; others stay." }),
       ),
     },
     { additionalProperties: false },
   ),
-  async plan({ host, target, parameters }, signal) {
+  async plan({ host, target, parameters: { labels, add = [], remove = [] } }, signal) {
     const vm = await readVm(host, target, signal);
     const from = [...vm.labels].toSorted();
-    const to = [...new Set(parameters.labels)].toSorted();
+    const both = add.filter((each) => remove.includes(each));
+    if (both.length > 0) {
+      throw refused(`label ${vm.name}`, `${words(both)} is to be added and removed`, "one of them");
+    }
+    // Of what the VM has when it is its turn, so that two who add a label each both succeed.
+    const to = [...new Set([...(labels ?? from), ...add])]
+      .filter((each) => !remove.includes(each))
+      .toSorted();
     if (isSame(from, to)) {
       throw refused(`label ${vm.name}`, `its labels are ${words(from)}`, "others to be set");
     }

@@ -12,6 +12,7 @@ export const restoreVm = defineOperation({
   id: "vm.restore",
   summary: "Go back to a snapshot of a VM",
   on: "vm",
+  launches: true,
   parameters: Type.Object(
     {
       snapshot: Type.String({ minLength: 1, maxLength: 255 }),

@@ -7,6 +7,7 @@ export const startVm = defineOperation({
   id: "vm.start",
   summary: "Start a VM",
   on: "vm",
+  launches: true,
   parameters: Type.Object(
     { paused: Type.Optional(Type.Boolean({ description: "Let it stand still at first." })) },
     { additionalProperties: false },

@@ -49,6 +49,8 @@ interface OperationOptions<Parameters extends TObject, Details extends JsonObjec
   readonly attended?: boolean;
   /** Whether it may go on beside other operations on the VM. */
   readonly shared?: boolean;
+  /** Whether it has libvirt run the VM, which then asks no more. */
+  readonly launches?: boolean;
   /** The actions that the policy must permit; `id` alone where it is left out. */
   needs?(parameters: Static<Parameters>): readonly string[];
   /**
@@ -78,6 +80,7 @@ export interface Operation {
   readonly parameters: TObject;
   readonly attended: boolean;
   readonly shared: boolean;
+  readonly launches: boolean;
   needs(parameters: unknown): readonly string[];
   plan(call: WithAnyHost<PlanCall<unknown>>, signal: AbortSignal): Promise<PlanDraft>;
   execute(call: WithAnyHost<ExecuteCall<JsonObject>>, signal: AbortSignal): Promise<unknown>;
@@ -91,7 +94,8 @@ export interface Operation {
 export function defineOperation<Parameters extends TObject, Details extends JsonObject>(
   options: OperationOptions<Parameters, Details>,
 ): Operation {
-  const { id, summary, on, parameters, attended = false, shared = false, undo } = options;
+  const { id, summary, on, parameters, undo } = options;
+  const { attended = false, shared = false, launches = false } = options;
   const onHost = <Call extends { readonly host: HostAgent | undefined }>(call: Call) => {
     const { host } = call;
     if (host !== undefined || on === "system") return call;
@@ -100,7 +104,7 @@ export function defineOperation<Parameters extends TObject, Details extends Json
   // Parameters were validated against the schema; a plan's details are those that this operation's own
   // `plan` gave, and its hash holds them together; `onHost` has seen the host.
   return {
-    ...{ id, summary, on, parameters, attended, shared },
+    ...{ id, summary, on, parameters, attended, shared, launches },
     needs: (given) => options.needs?.(given as Static<Parameters>) ?? [id], // see above
     plan: (call, signal) => options.plan(onHost(call) as PlanCall<Static<Parameters>>, signal), // see above
     execute: (call, signal) => options.execute(onHost(call) as ExecuteCall<Details>, signal), // see above

@@ -7,6 +7,7 @@ export interface Effect {
   readonly kind:
     | "vm"
     | "disk"
+    | "account"
     | "policy"
     | "fact"
     | "snapshot"

@@ -59,10 +59,12 @@ export class RequestRunner implements AsyncDisposable {
   isActing(uuid: string, aftermath: number): boolean {
     const endedAt = this.#endedAt.get(uuid) ?? Number.NEGATIVE_INFINITY;
     if (performance.now() - endedAt < aftermath) return true;
-    return [...this.#runs.values()].some(
-      ({ request, operation, begun }) =>
-        begun && !operation.shared && request.target.kind === "vm" && request.target.uuid === uuid,
-    );
+    return this.#begunOn(uuid).some(({ operation }) => !operation.shared);
+  }
+
+  /** Whether an operation is under way that has libvirt run the VM. */
+  isLaunching(uuid: string): boolean {
+    return this.#begunOn(uuid).some(({ operation }) => operation.launches);
   }
 
   /**
@@ -197,6 +199,12 @@ export class RequestRunner implements AsyncDisposable {
     }
   }
 
+  #begunOn(uuid: string): readonly Run[] {
+    return [...this.#runs.values()].filter(
+      ({ begun, request: { target } }) => begun && target.kind === "vm" && target.uuid === uuid,
+    );
+  }
+
   #start(request: OperationRequest, operation: Operation, host: HostAgent | undefined): Run {
     const run: Run = {
       ...{ request, operation, host, stop: new AbortController() },
@@ -327,7 +335,7 @@ export class RequestRunner implements AsyncDisposable {
   async #record(draft: FactDraft): Promise<void> {
     for (let wait = again.first; ; wait = Math.min(wait * 2, again.most)) {
       try {
-        await this.#parts.facts.record(draft);
+        await this.#parts.facts.recordOutcome(draft);
         return;
       } catch (thrown) {
         if (this.#disposing.signal.aborted) throw thrown; // the next start looks at the host

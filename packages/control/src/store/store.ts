@@ -31,7 +31,7 @@ export async function openStore(directory: string): Promise<Store> {
     database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
     verifyWhole(database, path);
     const db = new Kysely<Tables>({
-      dialect: new SqliteDialect({ database: nodeSqlite(database) }),
+      dialect: new SqliteDialect({ database: nodeSqlite(database, path) }),
     });
     await migrate(db, path);
     return {

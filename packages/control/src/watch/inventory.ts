@@ -13,8 +13,10 @@ export interface Inventory {
   /** Notes that the host answers now. */
   sawHost(host: HostAgent): Promise<void>;
   hostSeen(id: string): Promise<Seen | undefined>;
-  /** Notes what the host has now; VMs that it no longer has get the state `gone`. Returns when each was seen, by UUID. */
-  sawVms(host: HostAgent, vms: readonly AgentVm[]): Promise<ReadonlyMap<string, Seen>>;
+  /** Notes what the host has now; VMs that it no longer has get the state `gone`. */
+  sawVms(host: HostAgent, vms: readonly AgentVm[]): Promise<void>;
+  /** When the VMs that are seen now were first seen, by UUID. Writes nothing down. */
+  vmsSeen(host: HostAgent, uuids: readonly string[]): Promise<ReadonlyMap<string, Seen>>;
 }
 
 export function inventoryIn(db: Kysely<Tables>): Inventory {
@@ -39,16 +41,14 @@ export function inventoryIn(db: Kysely<Tables>): Inventory {
 
     async sawVms(host, vms) {
       const now = new Date().toISOString();
-      return await db.transaction().execute(async (transaction) => {
+      await db.transaction().execute(async (transaction) => {
         const known = await transaction
           .selectFrom("vms")
           .selectAll()
           .where("host_id", "=", host.id)
           .execute();
-        const before = new Map(known.map((row) => [row.uuid, row]));
-        const seen = new Map<string, Seen>();
+        const present = new Set(vms.map(({ uuid }) => uuid));
         for (const { uuid, name, state } of vms) {
-          seen.set(uuid, { firstSeen: before.get(uuid)?.first_seen ?? now, lastSeen: now });
           await transaction
             .insertInto("vms")
             .values({ uuid, host_id: host.id, name, state, first_seen: now, last_seen: now })
@@ -58,7 +58,7 @@ export function inventoryIn(db: Kysely<Tables>): Inventory {
             .execute();
         }
         for (const row of known) {
-          if (seen.has(row.uuid) || row.state === "gone") continue;
+          if (present.has(row.uuid) || row.state === "gone") continue;
           await transaction
             .updateTable("vms")
             .set({ state: "gone" })
@@ -66,8 +66,20 @@ export function inventoryIn(db: Kysely<Tables>): Inventory {
             .where("uuid", "=", row.uuid)
             .execute();
         }
-        return seen;
       });
+    },
+
+    async vmsSeen(host, uuids) {
+      const lastSeen = new Date().toISOString();
+      const known = await db
+        .selectFrom("vms")
+        .select(["uuid", "first_seen"])
+        .where("host_id", "=", host.id)
+        .execute();
+      const before = new Map(known.map((row) => [row.uuid, row.first_seen]));
+      return new Map(
+        uuids.map((uuid) => [uuid, { firstSeen: before.get(uuid) ?? lastSeen, lastSeen }]),
+      );
     },
   };
 }

@@ -3,6 +3,7 @@ import { principalOf } from "../accounts/principal.ts";
 import type { FactLog } from "../facts/fact-log.ts";
 import type { Gate } from "../spine/gate.ts";
 import type { RequestRunner } from "../spine/request-runner.ts";
+import type { World } from "./world.ts";
 
 /** What libvirt is about to do, as its hook tells it. */
 export interface Launch {
@@ -36,10 +37,17 @@ const somebody = principalOf({
 export async function judgeLaunch(
   launch: Launch,
   host: HostAgent | undefined,
-  parts: { readonly gate: Gate; readonly runner: RequestRunner; readonly facts: FactLog },
+  parts: {
+    readonly gate: Gate;
+    readonly runner: RequestRunner;
+    readonly facts: FactLog;
+    readonly world: World;
+  },
 ): Promise<Judgement> {
-  const { action, uuid, name, labels, networks } = launch;
-  if (parts.runner.isActing(uuid, 0)) return { permitted: true };
+  const { action, uuid, name, networks } = launch;
+  if (parts.runner.isLaunching(uuid)) return { permitted: true };
+  // A saved state brings the definition of then: labels given since count, too.
+  const labels = [...new Set([...launch.labels, ...(await parts.world.labelsOf(uuid))])];
   const { kind, because, policies } = parts.gate.decide({
     principal: somebody,
     actions: [action],

@@ -1,10 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { HostAgent, HostEvent } from "@casemate/agent";
+import { toCasemateError } from "@casemate/core";
 import type { RequestRunner } from "../spine/request-runner.ts";
 import type { Attribution, World } from "./world.ts";
 
 /** Milliseconds after an operation in which libvirt's events may still be its own. */
 const AFTERMATH = 500;
+
+/** Waits between attempts to record what could not be recorded, in milliseconds. */
+const again = { first: 500, most: 5_000 };
 
 /**
  * Follows what happens to a host's VMs, and records what nobody asked Casemate for.
@@ -19,9 +23,26 @@ export function keepWorld(
 ): AsyncDisposable {
   const underWay = new Set<Promise<void>>();
   const ended = new AbortController();
+  const { signal } = ended;
+  let behind = false;
+  /** What could not be recorded differs from what was: it is found as soon as it can be. */
+  const catchUp = async () => {
+    for (let wait = again.first; behind && !signal.aborted; wait = Math.min(wait * 2, again.most)) {
+      await sleep(wait, undefined, { signal }).catch(() => {});
+      if (signal.aborted) return;
+      await reconcile(host, world, runner).then(() => {
+        behind = false;
+      }, onError);
+    }
+  };
   const follow = (work: () => Promise<void>) => {
     const running = work()
-      .catch(onError)
+      .catch((thrown) => {
+        onError(thrown);
+        if (behind || !isStorage(thrown)) return;
+        behind = true;
+        follow(catchUp);
+      })
       .finally(() => underWay.delete(running));
     underWay.add(running);
   };
@@ -39,7 +60,7 @@ export function keepWorld(
     }
     // Most likely the operation's own; if it was not, the VM differs from what the operation left.
     follow(async () => {
-      await sleep(AFTERMATH, undefined, { signal: ended.signal }).catch(() => {});
+      await sleep(AFTERMATH, undefined, { signal }).catch(() => {});
       await observe(host, vm.uuid, { kind: "unknown", noticed: "reconciliation" }, world, runner);
     });
   });
@@ -48,7 +69,7 @@ export function keepWorld(
     async [Symbol.asyncDispose]() {
       subscription[Symbol.dispose]();
       ended.abort();
-      await Promise.all(underWay);
+      while (underWay.size > 0) await Promise.all(underWay);
     },
   };
 }
@@ -67,6 +88,12 @@ async function observe(
 async function reconcile(host: HostAgent, world: World, runner: RequestRunner): Promise<void> {
   const unknown: Attribution = { kind: "unknown", noticed: "reconciliation" };
   await world.reconcile(host, (uuid) => (runner.isActing(uuid, AFTERMATH) ? undefined : unknown));
+}
+
+/** Whether it could be seen, but not written down. */
+function isStorage(thrown: unknown): boolean {
+  const { code } = toCasemateError(thrown);
+  return code === "disk/full" || code === "data/not-writable";
 }
 
 function describe({ what, detail }: HostEvent): string {

@@ -17,6 +17,8 @@ export interface VmWorld {
   readonly run: number | null;
   readonly persistent: boolean;
   readonly autostart: boolean;
+  /** What policies know it by, as the next start has it. */
+  readonly labels: readonly string[];
   /** Name and creation time of each. */
   readonly snapshots: readonly string[];
 }
@@ -37,6 +39,8 @@ export interface World {
   observe(host: HostAgent, uuid: string, by: Attribution): Promise<boolean>;
   /** Compares all VMs of a host. */
   reconcile(host: HostAgent, attribute: (uuid: string) => Attribution | undefined): Promise<void>;
+  /** The labels that a VM had when it was looked at last, without asking anybody. */
+  labelsOf(uuid: string): Promise<readonly string[]>;
 }
 
 export function worldIn(db: Kysely<ProjectedTables>, facts: FactLog): World {
@@ -46,7 +50,7 @@ export function worldIn(db: Kysely<ProjectedTables>, facts: FactLog): World {
       .select("world")
       .where("uuid", "=", uuid)
       .executeTakeFirst();
-    return row === undefined ? undefined : JSON.parse(row.world);
+    return row === undefined ? undefined : parseWorld(row.world);
   };
 
   const compare = async (
@@ -59,7 +63,8 @@ export function worldIn(db: Kysely<ProjectedTables>, facts: FactLog): World {
     const change = changeOf(known, seen);
     if (change === undefined) return false;
     const { kind, changes } = change;
-    await facts.record({
+    const record = by.kind === "request" ? facts.recordOutcome : facts.record;
+    await record({
       kind,
       actor: by.kind === "request" ? by.actor : "unknown",
       subject: `vm:${uuid}`,
@@ -97,7 +102,7 @@ export function worldIn(db: Kysely<ProjectedTables>, facts: FactLog): World {
         .select(["uuid", "world"])
         .where("host_id", "=", host.id)
         .execute();
-      const known = new Map<string, VmWorld>(rows.map((row) => [row.uuid, JSON.parse(row.world)]));
+      const known = new Map<string, VmWorld>(rows.map((row) => [row.uuid, parseWorld(row.world)]));
       for (const uuid of new Set([...known.keys(), ...present.map((vm) => vm.uuid)])) {
         const by = attribute(uuid);
         if (by === undefined) continue;
@@ -106,7 +111,16 @@ export function worldIn(db: Kysely<ProjectedTables>, facts: FactLog): World {
         await compare(host, uuid, known.get(uuid), seen, by);
       }
     },
+
+    async labelsOf(uuid) {
+      return (await readKnown(uuid))?.labels ?? [];
+    },
   };
+}
+
+/** What a fact left; the first ones told nothing of labels. */
+function parseWorld(json: string): VmWorld {
+  return { labels: [], ...JSON.parse(json) };
 }
 
 /** Undefined where the VM is not there any more. */
@@ -120,13 +134,14 @@ async function readSeen(host: HostAgent, uuid: string): Promise<VmWorld | undefi
 }
 
 async function readWorld({ hypervisor }: HostAgent, vm: DomainDescription): Promise<VmWorld> {
-  const { uuid, name, state, digest, runId, persistent, autostart } = vm;
+  const { uuid, name, state, digest, runId, persistent, autostart, labels } = vm;
   const { domains, snapshots } = hypervisor;
   const runs = runId !== undefined;
   return {
     ...{ name, persistent, autostart },
     state: state === "blocked" ? "running" : state,
     definition: persistent ? digest : null,
+    labels: labels.toSorted(),
     live: runs ? describeDomain(await domains.definition(uuid, "live")).digest : null,
     run: runId ?? null,
     snapshots: describeSnapshots(await snapshots.list(uuid)),
@@ -151,8 +166,10 @@ function changeOf(
   if (known.run === seen.run && known.live !== seen.live) {
     changes["live"] = { from: known.live, to: seen.live };
   }
-  const added = seen.snapshots.filter((each) => !known.snapshots.includes(each));
-  const removed = known.snapshots.filter((each) => !seen.snapshots.includes(each));
-  if (added.length + removed.length > 0) changes["snapshots"] = { added, removed };
+  for (const key of ["labels", "snapshots"] as const) {
+    const added = seen[key].filter((each) => !known[key].includes(each));
+    const removed = known[key].filter((each) => !seen[key].includes(each));
+    if (added.length + removed.length > 0) changes[key] = { added, removed };
+  }
   return Object.keys(changes).length === 0 ? undefined : { kind: "vm/changed", changes };
 }

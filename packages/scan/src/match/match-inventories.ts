@@ -1,5 +1,5 @@
 import { adviseOn } from "../advisories/ecosystem.ts";
-import type { AdvisorySnapshot } from "../advisories/snapshot/advisory-snapshot.ts";
+import type { AdvisedName, AdvisorySnapshot } from "../advisories/snapshot/advisory-snapshot.ts";
 import type { InstalledPackage } from "../packages/installed-package.ts";
 import type { OsRelease } from "../system/os-release.ts";
 import { mergeHits } from "./merge-hits.ts";
@@ -91,7 +91,7 @@ const MAX_REMEMBERED = 1_000_000;
 /** Answers for versions of packages, each worked out once. */
 class PackageMatcher {
   readonly #snapshot: AdvisorySnapshot;
-  readonly #answers = new Map<string, Map<string, Map<string, Answer>>>();
+  readonly #known = new Map<string, Map<string, KnownPackage>>();
   #remembered = 0;
 
   constructor(snapshot: AdvisorySnapshot) {
@@ -99,31 +99,53 @@ class PackageMatcher {
   }
 
   match(ecosystem: string, name: string, version: string): Answer {
-    // Three steps, because putting the words together would cost more than all of them.
-    const byVersion = childOf(childOf(this.#answers, ecosystem), name);
-    const known = byVersion.get(version);
-    if (known !== undefined) return known;
-    const answer = this.#work(ecosystem, name, version);
-    if (this.#remembered < MAX_REMEMBERED) byVersion.set(version, answer);
+    const known = this.#find(ecosystem, name);
+    if (typeof known === "string") return known;
+    if (known.advised === undefined) return NOTHING;
+    const answer = known.byVersion.get(version);
+    if (answer !== undefined) return answer;
+    const worked = this.#work(known.advised, known.byPlace, version);
+    if (this.#remembered < MAX_REMEMBERED) known.byVersion.set(version, worked);
     this.#remembered += 1;
-    return answer;
+    return worked;
   }
 
-  #work(ecosystem: string, name: string, version: string): Answer {
-    if (!this.#snapshot.covers(ecosystem)) return "no-advisories";
+  #find(ecosystem: string, name: string): KnownPackage | "no-advisories" {
+    // Two steps, because putting the words together would cost more than both.
+    let names = this.#known.get(ecosystem);
+    if (names === undefined) {
+      if (!this.#snapshot.covers(ecosystem)) return "no-advisories";
+      names = new Map();
+      this.#known.set(ecosystem, names);
+    }
+    const known = names.get(name);
+    if (known !== undefined) return known;
     const advised = this.#snapshot.find(ecosystem, name);
-    if (advised === undefined) return [];
-    if (!advised.scheme.isVersion(version)) return "no-version";
-    return mergeHits(this.#snapshot.hits(advised, version), advised.scheme);
+    const made: KnownPackage = { advised, byVersion: new Map(), byPlace: new Map() };
+    if (this.#remembered < MAX_REMEMBERED) names.set(name, made);
+    this.#remembered += 1;
+    return made;
   }
+
+  #work(advised: AdvisedName, byPlace: Map<number, Answer>, version: string): Answer {
+    if (!advised.scheme.isVersion(version)) return "no-version";
+    const place = this.#snapshot.placeOf(advised, version);
+    const known = byPlace.get(place);
+    if (known !== undefined) return known;
+    const answer = mergeHits(this.#snapshot.hitsAt(advised, place), advised.scheme);
+    byPlace.set(place, answer);
+    return answer;
+  }
+}
+
+interface KnownPackage {
+  /** `undefined` where no advisory speaks of it. */
+  readonly advised: AdvisedName | undefined;
+  readonly byVersion: Map<string, Answer>;
+  /** No more than advisories name versions of it. */
+  readonly byPlace: Map<number, Answer>;
 }
 
 type Answer = readonly Vulnerability[] | "no-advisories" | "no-version";
 
-function childOf<Value>(parent: Map<string, Map<string, Value>>, key: string): Map<string, Value> {
-  const known = parent.get(key);
-  if (known !== undefined) return known;
-  const made = new Map<string, Value>();
-  parent.set(key, made);
-  return made;
-}
+const NOTHING: Answer = [];

@@ -12,6 +12,7 @@ export function mergeHits(
   hits: readonly AdvisoryHit[],
   scheme: VersionScheme,
 ): readonly Vulnerability[] {
+  if (hits.length === 0) return [];
   const byName = new Map<string, AdvisoryHit[]>();
   for (const hit of hits) {
     for (const name of hit.cves.length === 0 ? [hit.id] : hit.cves) {

@@ -1,4 +1,5 @@
 import { MiB } from "@casemate/core";
+import { attempt } from "../attempt.ts";
 import type { Collector } from "../collector.ts";
 import type { Look } from "../look.ts";
 import { readUnit, SYSTEM_UNITS, valuesOf } from "./unit-files.ts";
@@ -46,7 +47,9 @@ export const schedules: Collector<Schedule> = {
     }
     for (const directory of USER_TABLES) {
       for (const { name, open } of look.list(directory)) {
-        if (open().stat.type === "file") yield* readTable(look, `${directory}/${name}`, name);
+        const path = `${directory}/${name}`;
+        const isTable = attempt(look, path, () => open().stat.type === "file") ?? false;
+        if (isTable) yield* readTable(look, path, name);
       }
     }
     yield* walkPeriodic(look);

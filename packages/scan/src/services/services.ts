@@ -1,3 +1,5 @@
+import type { FileNode } from "@casemate/formats/disk";
+import { attempt } from "../attempt.ts";
 import type { Collector } from "../collector.ts";
 import type { Look } from "../look.ts";
 import { readUnit, SYSTEM_UNITS, valuesOf } from "./unit-files.ts";
@@ -56,8 +58,8 @@ function collectLinks(look: Look): ReadonlyMap<string, readonly Link[]> {
   for (const { name, open } of look.list(ADMINISTRATOR)) {
     const [, target] = /^(.+)\.(?:wants|requires|upholds)$/.exec(name) ?? [];
     if (target === undefined) {
-      const node = open();
-      if (node.stat.type === "symlink" && node.target() === "/dev/null") masked.add(name);
+      if (attempt(look, `${ADMINISTRATOR}/${name}`, () => isMask(open())) ?? false)
+        masked.add(name);
       continue;
     }
     for (const { name: unit } of look.list(`${ADMINISTRATOR}/${name}`)) {
@@ -69,6 +71,9 @@ function collectLinks(look: Look): ReadonlyMap<string, readonly Link[]> {
   for (const unit of masked) units.delete(unit);
   return units;
 }
+
+const isMask = (node: FileNode): boolean =>
+  node.stat.type === "symlink" && node.target() === "/dev/null";
 
 const hasUnits = (look: Look): boolean =>
   SYSTEM_UNITS.slice(1).some(

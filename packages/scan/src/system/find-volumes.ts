@@ -2,6 +2,7 @@ import { type CasemateError, toCasemateError } from "@casemate/core";
 import {
   type BlockReader,
   type FileSystem,
+  type LuksKey,
   openFileSystem,
   type VolumeKind,
   type VolumeOrigin,
@@ -30,19 +31,32 @@ const BOOT_CODE: ReadonlySet<string> = new Set([
   "9e1a2d38-c612-4316-aa26-8b49521e5a8b",
 ]);
 
-/** Every volume of `disks`, and for some a second time what else of it cannot be read. */
-export function findVolumes(disks: readonly SystemDisk[]): readonly SystemVolume[] {
+/**
+ * Every volume of `disks`, and for some a second time what else of it cannot be read. `key` is tried on
+ * everything that is encrypted.
+ */
+export function findVolumes(
+  disks: readonly SystemDisk[],
+  key?: LuksKey | undefined,
+): readonly SystemVolume[] {
   const found: SystemVolume[] = [];
-  for (const { origin, ...volume } of walkVolumes(disks.map(({ reader }) => reader))) {
+  const unlocked = new Set<VolumeOrigin>();
+  const readers = disks.map(({ reader }) => reader);
+  const options = key === undefined ? {} : { unlock: () => key };
+  for (const { origin, ...volume } of walkVolumes(readers, options)) {
     if (volume.problem !== undefined) {
-      const size = origin.kind === "disk" ? disks[origin.disk]?.reader.size : undefined;
+      const size = origin.kind === "disk" ? readers[origin.disk]?.size : undefined;
       found.push({ origin, kind: undefined, size, problem: volume.problem });
       continue;
     }
+    if (origin.kind === "decrypted") unlocked.add(origin.inside);
     const { holds: kind, reader } = volume;
     found.push({ origin, kind, size: reader.size, reader, ...open(origin, kind, reader) });
   }
-  return found;
+  // What is encrypted is seen twice where it was opened: what it holds is in the second.
+  return found.map(({ problem, ...volume }) =>
+    problem === undefined || unlocked.has(volume.origin) ? volume : { ...volume, problem },
+  );
 }
 
 function open(origin: VolumeOrigin, kind: VolumeKind | undefined, reader: BlockReader) {

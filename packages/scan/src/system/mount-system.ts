@@ -1,5 +1,6 @@
 import { CasemateError } from "@casemate/core";
 import { type FileNode, FileSystem } from "@casemate/formats/disk";
+import { listAutomaticMounts } from "./automatic-mounts.ts";
 import type { SystemRoot } from "./find-root.ts";
 import type { SystemVolume } from "./find-volumes.ts";
 import type { FstabEntry } from "./fstab.ts";
@@ -24,14 +25,13 @@ const VIRTUAL: ReadonlySet<string> = new Set([
 ]);
 const NETWORK = /^(?:nfs4?|cifs|smb3?|9p|virtiofs|ceph|glusterfs|fuse\.(?:sshfs|ceph|glusterfs))$/;
 
-/** Mounts what the root's fstab says that is on `volumes`. */
+/** Mounts what the root's fstab says that is on `volumes`, then what systemd mounts without one. */
 export function mountSystem(root: SystemRoot, volumes: readonly SystemVolume[]): MountedSystem {
   const paths = new Map<SystemVolume, string[]>([[root.volume, ["/"]]]);
   const problems = new Map<string, CasemateError>();
   const top: MountPoint = { below: new Map() };
   let mounts = 0;
-  for (const entry of root.fstab) {
-    if (entry.path === "/" || VIRTUAL.has(entry.type) || isBind(entry)) continue;
+  const mount = (entry: FstabEntry): void => {
     try {
       const { volume, node } = openMount(entry, volumes);
       mounts += 1;
@@ -41,7 +41,11 @@ export function mountSystem(root: SystemRoot, volumes: readonly SystemVolume[]):
       if (!(thrown instanceof CasemateError)) throw thrown;
       problems.set(entry.path, thrown);
     }
+  };
+  for (const entry of root.fstab) {
+    if (entry.path !== "/" && !VIRTUAL.has(entry.type) && !isBind(entry)) mount(entry);
   }
+  for (const entry of listAutomaticMounts(root, volumes, new Set(paths.keys()))) mount(entry);
   const bare = root.files.volume.root;
   const tree = top.below.size === 0 ? bare : new MountedNode(bare, top);
   const files = new FileSystem({ ...root.files.volume, root: tree });

@@ -104,6 +104,69 @@ test("scanSystem: subvolumes of a btrfs as its own fstab has them", () => {
   );
 });
 
+test("scanSystem: an EFI system partition that no fstab mounts, and LUKS by its passphrase", () => {
+  using scratch = makeScratch();
+  const disk = scratch.path("disk");
+  const esp = scratch.path("esp");
+  run("truncate", "-s", "40M", disk);
+  run("truncate", "-s", "8M", esp);
+  run("mkfs.vfat", "-n", "ESP", esp);
+  const layout = "label: gpt\nstart=2048, size=16384, type=U\nstart=18432, size=32768, type=L\n";
+  run("sh", "-c", `printf '${layout}' | sfdisk --quiet ${disk}`);
+  const root = makeVolume({
+    "/etc/os-release": "ID=arch\n",
+    "/etc/fstab":
+      "/dev/mapper/data /data ext4 defaults 0 0\nUUID=5ca5e3a7-0000-4000-8000-000000000002 /data ext4 defaults 0 0\n",
+    "/data/.keep": "",
+    "/efi": { directory: true },
+  });
+  const bytes = readFileSync(disk);
+  readFileSync(esp).copy(bytes, 2048 * 512);
+  root.copy(bytes, 18_432 * 512);
+  const secret = scratch.path("secret");
+  const encrypted = scratch.path("encrypted");
+  run("sh", "-c", `printf 'open sesame' > ${secret}; truncate -s 24M ${encrypted}`);
+  const cheap = [
+    "--pbkdf",
+    "pbkdf2",
+    "--pbkdf-force-iterations",
+    "1000",
+    "--luks2-metadata-size=16k",
+  ];
+  run(
+    "cryptsetup",
+    "luksFormat",
+    "-q",
+    ...cheap,
+    "--luks2-keyslots-size=256k",
+    "--key-file",
+    secret,
+    encrypted,
+  );
+  const locked = scan(bytes, readFileSync(encrypted));
+  assert.deepEqual(
+    locked.volumes.map(({ type, state, mountedAt }) => [type, state, ...mountedAt]),
+    [
+      ["vfat", "read", "/efi"],
+      ["ext4", "read", "/"],
+      ["crypto_LUKS", "unreadable"],
+    ],
+  );
+  const disks = [bytes, readFileSync(encrypted)].map((each) => ({
+    name: "",
+    reader: diskOf(each),
+  }));
+  const key = { passphrase: "open sesame" };
+  const opened = scanSystem(disks, inventory, { budget: milliseconds(60_000), key });
+  assert.deepEqual(
+    opened.volumes.slice(2).map(({ type, state }) => [type, state]),
+    [
+      ["crypto_LUKS", "none"],
+      [undefined, "unreadable"],
+    ],
+  );
+});
+
 test("scanSystem: disks without a system, and bytes that are nothing, are said", () => {
   const data = makeVolume({ "/a": "" });
   const { os, found, missed, coverage } = scan(data, Buffer.alloc(1024 * 1024, 0x55));

@@ -32,7 +32,7 @@ export const vmConsole = defineSocketRoute({
     return {
       stream,
       closed: (traffic) =>
-        facts.record({
+        facts.recordOutcome({
           kind: "console/closed",
           actor: principal.id,
           subject: `vm:${target.uuid}`,

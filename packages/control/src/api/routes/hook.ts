@@ -26,7 +26,7 @@ export const hook = defineRoute({
     permitted: Type.Boolean(),
     because: Type.Optional(Type.String()),
   }),
-  async handle({ body, principal }, { gate, spine, facts, hosts }) {
+  async handle({ body, principal }, { gate, spine, facts, hosts, world }) {
     if (principal.method !== "local") {
       throw new CasemateError(
         "auth/denied",
@@ -34,7 +34,7 @@ export const hook = defineRoute({
       );
     }
     const [host] = hosts.values();
-    const { runner } = spine;
-    return asDocument("LaunchJudgement", await judgeLaunch(body, host, { gate, runner, facts }));
+    const parts = { gate, facts, world, runner: spine.runner };
+    return asDocument("LaunchJudgement", await judgeLaunch(body, host, parts));
   },
 });

@@ -8,10 +8,15 @@ export const metrics = defineRoute({
   answer: Type.String(),
   produces: "text/plain",
   async handle(_call, services) {
-    const { hostUp } = services.metrics;
+    const { hostUp, breakGlassUses } = services.metrics;
     hostUp.reset();
     for (const host of services.hosts.values()) {
       hostUp.set({ host: host.name }, host.status().connected ? 1 : 0);
+    }
+    const uses = await services.breakGlass.list();
+    for (const reviewed of [true, false]) {
+      const count = uses.filter(({ reviewedAt }) => (reviewedAt !== null) === reviewed).length;
+      breakGlassUses.set({ reviewed: String(reviewed) }, count);
     }
     return await services.metrics.render();
   },

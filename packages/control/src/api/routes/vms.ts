@@ -49,7 +49,10 @@ async function listVms(
       const wanted = { principal, actions: ["vm.read"], resource: vmResource(vm, host) };
       return gate.decide(wanted).kind === "permitted";
     });
-    const seen = await inventory.sawVms(host, await host.listVms(signal));
+    const seen = await inventory.vmsSeen(
+      host,
+      visible.map(({ uuid }) => uuid),
+    );
     for (const { uuid, name, state, vcpus, memory } of visible) {
       const times = seen.get(uuid);
       if (times === undefined) continue;

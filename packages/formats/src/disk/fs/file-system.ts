@@ -12,7 +12,7 @@ const CHUNK_BYTES = 1024 * 1024;
 /** What became of the log of changes that a file system has, and that is read before all else on a mount. */
 export type JournalState =
   | { readonly state: "clean" }
-  /** Its changes are seen as if they were in their places. */
+  /** Its changes are seen as if they were in their places; ext4's fast commits count as transactions. */
   | { readonly state: "replayed"; readonly transactions: number }
   /** Some changes were committed and are not seen. */
   | { readonly state: "incomplete"; readonly transactions: number; readonly reason: string };

@@ -5,8 +5,8 @@ import type { LuksKdf, LuksKeyslot } from "./luks-header.ts";
 const MAX_KEY_BYTES = 64;
 /** LUKS1 specification, 4.1; cryptsetup, `LUKS_STRIPES`. */
 const MAX_STRIPES = 4000;
-/** cryptsetup measures two seconds, which are some ten million rounds. */
-const MAX_ITERATIONS = 50_000_000;
+/** cryptsetup measures two seconds, which are some millions of rounds. */
+const MAX_ITERATIONS = 20_000_000;
 /** cryptsetup's own bounds: 1 GiB and four threads; four passes at least. */
 const MAX_MEMORY_KIB = 1024 * 1024;
 const MAX_LANES = 4;

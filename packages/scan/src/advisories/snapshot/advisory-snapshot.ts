@@ -41,6 +41,11 @@ export interface AdvisedName {
 export class AdvisorySnapshot {
   readonly #columns: Map<string, Column>;
   readonly #strings: StringTable;
+  /** What is read for every version. */
+  readonly #boundary: Column;
+  readonly #rangeRow: Column;
+  readonly #rangeFrom: Column;
+  readonly #rangeTo: Column;
   /** Packages by ecosystem and name. */
   readonly #packages = new Map<string, Map<string, number>>();
   readonly #updates = new Map<string, Map<string, AvailableUpdate>>();
@@ -49,6 +54,10 @@ export class AdvisorySnapshot {
   constructor(contents: Uint8Array) {
     this.#columns = parseColumns(contents);
     this.#strings = new StringTable(this.#column("stringBytes"), this.#column("stringEnds"));
+    this.#boundary = this.#column("boundary");
+    this.#rangeRow = this.#column("rangeRow");
+    this.#rangeFrom = this.#column("rangeFrom");
+    this.#rangeTo = this.#column("rangeTo");
     this.#indexPackages();
     this.#indexUpdates();
   }
@@ -73,39 +82,32 @@ export class AdvisorySnapshot {
   }
 
   /** What advisories say of one version of it: a version of its scheme. */
-  hits({ number, scheme }: AdvisedName, version: string): readonly AdvisoryHit[] {
-    const place = this.#placeOf(number, scheme, version);
-    const verdictOf = this.#column("rowVerdict");
-    const rangesEnd = this.#column("rowRangesEnd");
-    const [from, to] = [this.#column("rangeFrom"), this.#column("rangeTo")];
-    const [first, end] = spanOf(this.#column("packageRowsEnd"), number);
+  hits(advised: AdvisedName, version: string): readonly AdvisoryHit[] {
+    return this.hitsAt(advised, this.placeOf(advised, version));
+  }
+
+  /** What advisories say of all versions at one place. */
+  hitsAt({ number }: AdvisedName, place: number): readonly AdvisoryHit[] {
+    const from = this.#rangeFrom;
+    const to = this.#rangeTo;
+    const [start, end] = spanOf(this.#column("packageRangesEnd"), number);
     const hits: AdvisoryHit[] = [];
-    for (let row = first; row < end; row += 1) {
-      const [start, stop] = spanOf(rangesEnd, row);
-      // What is not affected has no ranges: it is heard for every version.
-      if (verdictOf[row] === NOT_AFFECTED) hits.push(this.#hit(row, undefined));
-      for (let range = start; range < stop; range += 1) {
-        if (place < (from[range] ?? 0) || place >= (to[range] ?? 0)) continue;
-        hits.push(this.#hit(row, range));
-        break;
-      }
+    let last = -1;
+    for (let range = start; range < end; range += 1) {
+      if (place < (from[range] ?? 0) || place >= (to[range] ?? 0)) continue;
+      const row = this.#rangeRow[range] ?? 0;
+      if (row !== last) hits.push(this.#hit(row, range));
+      last = row;
     }
     return hits;
   }
 
-  /** What the suites for this ecosystem offer of a package. */
-  findUpdate(ecosystem: string, name: string, architecture: string): AvailableUpdate | undefined {
-    return this.#updates.get(ecosystem)?.get(`${name}/${architecture}`);
-  }
-
-  /** Whether there is a suite for this ecosystem. */
-  coversUpdates(ecosystem: string): boolean {
-    return this.#updates.has(ecosystem);
-  }
-
-  /** The place of a version in its package's order; see `SnapshotBuilder`. */
-  #placeOf(number: number, scheme: VersionScheme, version: string): number {
-    const boundaries = this.#column("boundary");
+  /**
+   * The place of a version among those that advisories name (see `SnapshotBuilder`); of all versions at one
+   * place they say the same.
+   */
+  placeOf({ number, scheme }: AdvisedName, version: string): number {
+    const boundaries = this.#boundary;
     const [start, end] = spanOf(this.#column("packageBoundariesEnd"), number);
     let low = start;
     let high = end;
@@ -119,7 +121,17 @@ export class AdvisorySnapshot {
     return 2 * (low - start);
   }
 
-  #hit(row: number, range: number | undefined): AdvisoryHit {
+  /** What the suites for this ecosystem offer of a package. */
+  findUpdate(ecosystem: string, name: string, architecture: string): AvailableUpdate | undefined {
+    return this.#updates.get(ecosystem)?.get(`${name}/${architecture}`);
+  }
+
+  /** Whether there is a suite for this ecosystem. */
+  coversUpdates(ecosystem: string): boolean {
+    return this.#updates.has(ecosystem);
+  }
+
+  #hit(row: number, range: number): AdvisoryHit {
     const at = (name: string, index: number) => this.#column(name)[index] ?? 0;
     const text = (name: string, index: number) => this.#strings.text(at(name, index));
     const record = at("rowRecord", row);
@@ -135,7 +147,7 @@ export class AdvisorySnapshot {
       feed: text("recordFeed", record),
       verdict: verdicts[at("rowVerdict", row)] ?? "undetermined",
       reason: text("rowReason", row) || null,
-      fixed: range === undefined ? null : text("rangeFixed", range) || null,
+      fixed: text("rangeFixed", range) || null,
       severity:
         source === ""
           ? null
@@ -190,8 +202,6 @@ export class AdvisorySnapshot {
     });
   }
 }
-
-const NOT_AFFECTED = verdicts.indexOf("not-affected");
 
 /** From where to where the items of an owner go, when it is said where each owner's end. */
 function spanOf(ends: Column, owner: number): readonly [start: number, end: number] {

@@ -82,9 +82,12 @@ export async function readSnapshot(
   const signatureEnd = file.indexOf("\n", manifestEnd + 1);
   if (manifestEnd === -1 || signatureEnd === -1) throw untrusted(path, "it has no manifest");
   const text = file.toString("utf8", 0, manifestEnd);
-  const signature = Buffer.from(file.toString("latin1", manifestEnd + 1, signatureEnd), "base64");
+  const base64 = file.toString("latin1", manifestEnd + 1, signatureEnd);
+  const signature = Buffer.from(base64, "base64");
   const signed = Buffer.from(CONTEXT + text);
-  if (!keys.some(({ keyObject }) => verify(null, signed, keyObject, signature))) {
+  const isSigned = keys.some(({ keyObject }) => verify(null, signed, keyObject, signature));
+  // One way only to write a signature: several bytes of base64 can mean the same.
+  if (!isSigned || signature.toString("base64") !== base64) {
     throw untrusted(path, "none of the given keys signed it");
   }
   // Signed by one of ours, and so in our form: what follows checks for damage, not for malice.

@@ -34,6 +34,12 @@ export class SnapshotBuilder {
   readonly #packages = new Map<string, PackageAdvisories>();
   readonly #feeds = new Map<string, { advisories: number; skipped: number }>();
   readonly #suites: ArchiveSuite[] = [];
+  readonly #wants: (ecosystem: string) => boolean;
+
+  /** @param wants says which ecosystems to keep, so that a snapshot is no larger than the systems need. */
+  constructor(wants: (ecosystem: string) => boolean = () => true) {
+    this.#wants = wants;
+  }
 
   get feeds(): readonly FeedSummary[] {
     return [...this.#feeds].map(([name, counts]) => ({ name, ...counts }));
@@ -44,6 +50,7 @@ export class SnapshotBuilder {
     const counts = this.#countsOf(feed);
     counts.skipped += skipped;
     for (const advisory of advisories) {
+      if (!this.#wants(advisory.ecosystem)) continue;
       const type = typeOfEcosystem(advisory.ecosystem);
       if (type === undefined || !advisory.affected.every(isReadable(versionSchemes[type]))) {
         counts.skipped += 1;
@@ -101,7 +108,7 @@ class SnapshotTable {
   readonly #columns = {
     packageEcosystem: [] as number[],
     packageName: [] as number[],
-    packageRowsEnd: [] as number[],
+    packageRangesEnd: [] as number[],
     packageBoundariesEnd: [] as number[],
     boundary: [] as number[],
     rowRecord: [] as number[],
@@ -111,7 +118,7 @@ class SnapshotTable {
     rowScore: [] as number[],
     rowVector: [] as number[],
     rowSource: [] as number[],
-    rowRangesEnd: [] as number[],
+    rangeRow: [] as number[],
     rangeFrom: [] as number[],
     rangeTo: [] as number[],
     rangeFixed: [] as number[],
@@ -160,13 +167,14 @@ class SnapshotTable {
       columns.rowScore.push(Math.round((severity?.score ?? 0) * 10));
       columns.rowVector.push(this.#strings.number(severity?.vector ?? ""));
       columns.rowSource.push(this.#strings.number(severity?.source ?? ""));
-      for (const range of advisory.affected) this.#addRange(range, boundaries);
-      columns.rowRangesEnd.push(columns.rangeFrom.length);
+      // What is not affected is heard for every version.
+      const ranges = advisory.verdict === "not-affected" ? [{}] : advisory.affected;
+      for (const range of ranges) this.#addRange(range, boundaries);
     }
     for (const version of boundaries.sorted) columns.boundary.push(this.#strings.number(version));
     columns.packageEcosystem.push(this.#strings.number(ecosystem));
     columns.packageName.push(this.#strings.number(name));
-    columns.packageRowsEnd.push(columns.rowRecord.length);
+    columns.packageRangesEnd.push(columns.rangeRow.length);
     columns.packageBoundariesEnd.push(columns.boundary.length);
   }
 
@@ -176,6 +184,7 @@ class SnapshotTable {
   ): void {
     const placeOf = (version: string) => places.get(version) ?? 0;
     const columns = this.#columns;
+    columns.rangeRow.push(columns.rowRecord.length - 1);
     columns.rangeFrom.push(introduced === undefined ? 0 : placeOf(introduced));
     columns.rangeTo.push(
       fixed !== undefined

@@ -124,6 +124,9 @@ test("SnapshotBuilder: the same feeds make the same bytes, in whatever order; wh
     3,
   );
   assert.deepEqual(builder.feeds, [{ name: "x", advisories: 1, skipped: 4 }]);
+  const only = new SnapshotBuilder((ecosystem) => ecosystem === "npm");
+  for (const advisories of parts) only.addAdvisories("osv", advisories, 0);
+  assert.equal(new AdvisorySnapshot(only.finish()).size, 1);
 });
 
 test("writeSnapshot, readSnapshot: named by its contents, read only as it was signed", async () => {

@@ -109,10 +109,11 @@ export class SqliteDatabase {
     }
     const here = this.#bytesOnPage(length);
     const inPage = page.subarray(at, at + here);
-    if (inPage.length !== here || at + here > this.#usable) {
+    const isSpread = here < length;
+    if (at + here + (isSpread ? 4 : 0) > this.#usable) {
       throw damaged(this.#path, "a row beyond its page", "it within");
     }
-    if (here === length) return inPage;
+    if (!isSpread) return inPage;
     const whole = Buffer.allocUnsafe(length);
     let done = inPage.copy(whole);
     let next = page.readUInt32BE(at + here);

@@ -46,9 +46,7 @@ export function openExt4(reader: BlockReader): FileSystem {
   return new FileSystem({ type, label, uuid, isDirty, journal, root });
 }
 
-function replay(
-  volume: Ext4Volume,
-): Replay | { readonly reader: BlockReader; journal?: undefined } {
+function replay(volume: Ext4Volume): Partial<Replay> & Pick<Replay, "reader"> {
   const { reader, superblock } = volume;
   const { journalInode, needsRecovery } = superblock;
   if (journalInode === undefined) return { reader };

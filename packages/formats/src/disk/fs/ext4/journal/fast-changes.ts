@@ -5,9 +5,9 @@ import type { FastChange } from "./read-fast-commits.ts";
 /** Linux 6.12, fs/ext4/ext4.h, `struct ext4_inode`: what a fast commit leaves as it is, and flags. */
 const BLOCK_AT = 0x28;
 const BLOCK_END = 0x64;
+const GENERATION_AT = 0x64;
 const FLAGS_AT = 0x20;
 const EXTENTS_FLAG = 0x8_0000;
-const INLINE_DATA_FLAG = 0x1000_0000;
 /** The root of a tree of extents that has none: magic number, entries, room for four, depth. */
 const NO_EXTENTS = Buffer.from("0af3000004000000", "hex");
 
@@ -38,10 +38,14 @@ export class FastChanges {
     const bytes = Buffer.from(before);
     raw.copy(bytes, 0, 0, BLOCK_AT);
     raw.copy(bytes, BLOCK_END, BLOCK_END);
-    const flags = raw.readUInt32LE(FLAGS_AT);
+    if ((raw.readUInt32LE(FLAGS_AT) & EXTENTS_FLAG) === 0) {
+      raw.copy(bytes, BLOCK_AT, BLOCK_AT, BLOCK_END);
+      return bytes;
+    }
+    // The blocks of a file that had the number before are not this one's.
+    const isSame = raw.readUInt32LE(GENERATION_AT) === before.readUInt32LE(GENERATION_AT);
     const hasExtents = bytes.readUInt16LE(BLOCK_AT) === NO_EXTENTS.readUInt16LE(0);
-    if ((flags & INLINE_DATA_FLAG) !== 0) raw.copy(bytes, BLOCK_AT, BLOCK_AT, BLOCK_END);
-    else if ((flags & EXTENTS_FLAG) !== 0 && !hasExtents) {
+    if (!isSame || !hasExtents) {
       bytes.fill(0, BLOCK_AT, BLOCK_END);
       NO_EXTENTS.copy(bytes, BLOCK_AT);
     }
@@ -84,9 +88,14 @@ export class FastChanges {
 
   #apply(change: FastChange): void {
     switch (change.kind) {
-      case "inode":
+      case "inode": {
+        const before = this.#inodes.get(change.inode);
+        const generation = change.raw.readUInt32LE(GENERATION_AT);
+        const isOther = before !== undefined && before.readUInt32LE(GENERATION_AT) !== generation;
+        if (isOther) this.#ranges.delete(change.inode);
         this.#inodes.set(change.inode, change.raw);
         return;
+      }
       case "range": {
         const { inode, first, count, physical } = change;
         const ranges = this.#ranges.get(inode) ?? [];

@@ -13,13 +13,15 @@ const kinds = {
   c: { mke2fs: ["-t", "ext3", "-b", "1024"], mount: "" },
   d: { mke2fs: ["-t", "ext4", "-O", "fast_commit"], mount: "" },
 } as const;
-type Kind = keyof typeof kinds;
 const scratch = makeScratch();
 after(() => scratch[Symbol.dispose]());
 
 before(async () => {
   await crash();
 });
+
+/** What each guest file was when the guest was killed, as the guest has it: `sha256  ./path`. */
+const told = new Map<string, string>();
 
 /** A guest that writes to each and is killed at once: nothing is unmounted. */
 async function crash(): Promise<void> {
@@ -39,30 +41,31 @@ async function crash(): Promise<void> {
         rm -r two; mkdir two; for i in 1 2 3 4 5 6 7; do echo $round $i > two/$i; done
         printf '\\300\\073\\071\\230' > magic; ln -s $round two/link; sync
       done
-      mv one/7 two/seven; rm one/8; echo last > two/last; sync two/last`);
+      mv one/7 two/seven; rm one/8; echo last > two/last; sync two/last
+      mkdir three; echo deep > three/deep; ln -s deep three/soft; sync three/deep; ln two/last three/hard; rm two/1
+      echo more >> one/9; sync one/9; : > one/10; sync one/10; mv one/11 one/12; sync one/12
+      dd if=/bin/busybox of=large bs=64k count=5 2> /dev/null; sync large
+      dd if=/bin/busybox of=large bs=4k skip=9 seek=3 count=2 conv=notrunc 2> /dev/null; sync large`);
+    told.set(name, await guest.console.output(`cd /mnt/${name}; find . -type f | xargs sha256sum`));
   }
 }
 
-for (const name of ["a", "b", "c"] as const satisfies readonly Kind[]) {
-  const { mke2fs, mount } = kinds[name];
+for (const [name, { mke2fs, mount }] of Object.entries(kinds)) {
   test(`openExt4: a guest was killed (${[...mke2fs, mount].join(" ")}): every file as after e2fsck`, () => {
     const file = scratch.path(name);
     const { files, journal } = look(file);
     assert.equal(journal?.state, "replayed");
-    assert.equal(files.get("/two/last"), hash("sha256", "last\n"));
-    assert.ok(files.has("/two/seven") && !files.has("/one/7") && !files.has("/one/8"));
+    const seen = [...files].flatMap(([path, sum]) => (sum.length === 64 ? `${sum}  .${path}` : []));
+    assert.deepEqual(seen.toSorted(), told.get(name)?.trim().split("\n").toSorted());
+    assert.equal(files.get("/two/link"), "2");
+    assert.equal(files.get("/three/soft"), "deep");
+    // e2fsck 1.47.0 gives up on fast commits where a name does not fit into a directory's last block.
+    if (name === "d") return;
     const { stdout } = spawnSync("/sbin/e2fsck", ["-fy", file], { encoding: "utf8" });
     assert.match(stdout, /recovering journal/);
     assert.deepEqual(look(file).files, files);
   });
 }
-
-test("openExt4: fast commits are not replayed, which is said", () => {
-  const { files, journal } = look(scratch.path("d"));
-  assert.equal(journal?.state, "incomplete");
-  assert.match(journal?.state === "incomplete" ? journal.reason : "", /fast commits/);
-  assert.ok(files.has("/one/89"));
-});
 
 function look(path: string) {
   using file = openFile(path);
@@ -71,7 +74,8 @@ function look(path: string) {
   for (const { path, node, problem } of fs.walk()) {
     if (problem !== undefined) throw problem;
     const contents = node.stat.type === "file" ? readAll(node.contents()) : "";
-    files.set(path, node.stat.type === "symlink" ? node.target() : hash("sha256", contents));
+    if (node.stat.type === "symlink") files.set(path, node.target());
+    else files.set(path, node.stat.type === "file" ? hash("sha256", contents) : "");
   }
   return { files, journal: fs.volume.journal };
 }
