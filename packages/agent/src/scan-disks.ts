@@ -1,6 +1,8 @@
 import { flushCompileCache } from "node:module";
 import { openDiskFiles } from "@casemate/host/open-disk-files";
-import { type ScanOptions, type Sections, type SystemScan, scanSystem } from "@casemate/scan";
+import type { ScanOptions, Sections, SystemScan } from "@casemate/scan";
+// Not by the whole package: what matches advisories takes longer to load than a scan takes.
+import { scanSystem } from "@casemate/scan/scan-system";
 import { dropPrivileges } from "./inspector/drop-privileges.ts";
 
 /** What a scan is of, and when it was made. */

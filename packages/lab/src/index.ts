@@ -4,6 +4,7 @@ export { echoDisk } from "./echo-disk.ts";
 export { GuestConsole } from "./guest-console.ts";
 export { ensureImage, type ImageOptions, type LabImage } from "./image/ensure-image.ts";
 export { fetchKernel, type KernelOptions } from "./image/fetch-kernel.ts";
+export { fetchPackages, type PackagesOptions } from "./image/fetch-packages.ts";
 export type { Kernel } from "./image/kernel.ts";
 export { type InitramfsOptions, makeInitramfs } from "./image/make-initramfs.ts";
 export { labCacheDir } from "./lab-cache-dir.ts";

@@ -15,7 +15,7 @@ import { apk } from "./packages/apk.ts";
 import { dpkg } from "./packages/dpkg.ts";
 import type { InstalledPackage } from "./packages/installed-package.ts";
 import { rpm } from "./packages/rpm/rpm.ts";
-import type { Sections } from "./section.ts";
+import { type Sections, sectionNames } from "./section.ts";
 import { type Schedule, schedules } from "./services/schedules.ts";
 import { type EnabledService, services } from "./services/services.ts";
 
@@ -175,3 +175,5 @@ export const inventory: Sections<InventoryRows> = {
     collectors: [dockerImages, podmanImages, containerdImages],
   },
 };
+
+export const inventorySections: readonly SectionName[] = sectionNames(inventory);

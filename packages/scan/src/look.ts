@@ -1,5 +1,6 @@
 import type { CasemateError } from "@casemate/core";
 import type { DirectoryEntry, FileSystem } from "@casemate/formats/disk";
+import type { VisitedFile } from "./visitor.ts";
 
 /**
  * One look at one system: what a collector gets. What could not be read is part of the result.
@@ -16,6 +17,11 @@ export interface Look {
   read(path: string, mostBytes: number): Buffer | undefined;
   /** Entries of a directory, none where there is none. What cannot be read is missed. Throws `inspect/budget` alone. */
   list(path: string): Iterable<DirectoryEntry>;
+  /**
+   * A file as visitors see it, a link at the end of its path not followed; `undefined` where there is none.
+   * What is there and cannot be opened is missed. Throws `inspect/budget` alone.
+   */
+  open(path: string): VisitedFile | undefined;
   /** "Could not look": ends in `missed` of the result. */
   miss(path: string, problem: CasemateError): void;
 }

@@ -22,7 +22,7 @@ export interface RunOptions<Rows> {
 }
 
 /**
- * Runs every collector of `sections`, and all their visitors over one walk of the tree. What one of them
+ * Runs every collector of `sections`, and all their visitors and surveys over one walk of the tree. What one of them
  * could not look at is missed in `look`, and the others go on.
  */
 export function runSections<Rows extends Record<keyof Rows, object>>(
@@ -32,10 +32,11 @@ export function runSections<Rows extends Record<keyof Rows, object>>(
 ): RunResult<Rows> {
   const found: { [Name in keyof Rows]?: Rows[Name][] } = {};
   const visitors: Visiting[] = [];
+  const endings: (() => void)[] = [];
   for (const name of only) {
     const rows: Rows[typeof name][] = [];
     found[name] = rows;
-    const { collectors = [], visitors: own = [] } = sections[name];
+    const { collectors = [], visitors: own = [], surveys = [] } = sections[name];
     for (const collector of collectors) {
       attempt(look, collector.id, () => take(collector.collect(look), rows, budget));
     }
@@ -45,12 +46,24 @@ export function runSections<Rows extends Record<keyof Rows, object>>(
         visit: (file) => take(visitor.visit(file), rows, budget),
       });
     }
+    for (const survey of surveys) {
+      const surveying = attempt(look, survey.id, () => survey.begin(look));
+      if (surveying === undefined) continue;
+      visitors.push({
+        wants: (path, stat) => surveying.wants(path, stat),
+        visit: (file) => take(surveying.visit(file), rows, budget),
+      });
+      endings.push(() => attempt(look, survey.id, () => take(surveying.end(), rows, budget)));
+    }
   }
   let walked: TreeCount | undefined;
   if (visitors.length > 0) {
     const counted = { files: 0, unreadable: 0 };
     walked = counted;
-    attempt(look, "/", () => walkFiles(look, visitors, { budget, counted }));
+    attempt(look, "/", () => {
+      walkFiles(look, visitors, { budget, counted });
+      for (const end of endings) end();
+    });
   }
   return { found, walked };
 }

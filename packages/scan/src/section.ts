@@ -1,4 +1,5 @@
 import type { Collector } from "./collector.ts";
+import type { Survey } from "./survey.ts";
 import type { Visitor } from "./visitor.ts";
 
 /** A column of a section's table, for people. */
@@ -17,6 +18,7 @@ export interface Section<Row extends object> {
   readonly isLong?: boolean;
   readonly collectors?: readonly Collector<Row>[];
   readonly visitors?: readonly Visitor<Row>[];
+  readonly surveys?: readonly Survey<Row>[];
 }
 
 /** Sections by name; `Rows` has each one's row. */

@@ -3,6 +3,7 @@ import type { DirectoryEntry, FileSystem } from "@casemate/formats/disk";
 import type { Look } from "./look.ts";
 import { type Missed, missedBy } from "./missed.ts";
 import type { ScanBudget } from "./scan-budget.ts";
+import { WalkedFile } from "./walked-file.ts";
 
 /** HOSTILE: a damaged file system has a problem in every file. */
 const MAX_MISSED = 10_000;
@@ -55,6 +56,16 @@ export class SystemLook implements Look {
       }
     } catch (thrown) {
       this.#missUnlessAbsent(path, thrown);
+    }
+  }
+
+  open(path: string): WalkedFile | undefined {
+    this.#budget.verify();
+    try {
+      return new WalkedFile(path, this.files.find(path, { follow: false }), this.#budget);
+    } catch (thrown) {
+      this.#missUnlessAbsent(path, thrown);
+      return undefined;
     }
   }
 

@@ -8,6 +8,8 @@ export interface VisitedFile {
   contents(): BlockReader;
   /** The first bytes, fewer where it ends before; read once for all visitors. Throws `disk/*`. */
   head(bytes: number): Buffer;
+  /** Where a symbolic link leads. Throws `disk/*`. */
+  target(): string;
 }
 
 /**

@@ -1,8 +1,8 @@
 import { CasemateError } from "@casemate/core";
-import { type BlockReader, type FileNode, type FileStat, readBytes } from "@casemate/formats/disk";
 import type { Look } from "./look.ts";
 import type { ScanBudget } from "./scan-budget.ts";
 import type { VisitedFile, Visitor } from "./visitor.ts";
+import { WalkedFile } from "./walked-file.ts";
 
 /** What a walk came past. */
 export interface TreeCount {
@@ -43,7 +43,7 @@ export function walkFiles(
     for (const visitor of visitors) {
       const wanted = visitor.wants(path, node.stat);
       if (wanted === "nothing" || (wanted === "contents" && node.stat.type !== "file")) continue;
-      file ??= new WalkedFile(path, node);
+      file ??= new WalkedFile(path, node, budget);
       try {
         visitor.visit(file);
       } catch (thrown) {
@@ -51,32 +51,5 @@ export function walkFiles(
         look.miss(path, thrown);
       }
     }
-  }
-}
-
-class WalkedFile implements VisitedFile {
-  readonly path: string;
-  readonly stat: FileStat;
-  readonly #node: FileNode;
-  #contents: BlockReader | undefined;
-  #head: Buffer = Buffer.alloc(0);
-
-  constructor(path: string, node: FileNode) {
-    this.path = path;
-    this.stat = node.stat;
-    this.#node = node;
-  }
-
-  contents(): BlockReader {
-    this.#contents ??= this.#node.contents();
-    return this.#contents;
-  }
-
-  head(bytes: number): Buffer {
-    const length = Math.min(bytes, this.contents().size);
-    if (this.#head.length < length) {
-      this.#head = readBytes(this.contents(), 0, length, this.path);
-    }
-    return this.#head.subarray(0, length);
   }
 }

@@ -28,7 +28,11 @@ function scan(...args: readonly string[]) {
 
 /** What e2fsprogs' own reader says of the file system. */
 const debugfs = (request: string): string =>
-  execFileSync("debugfs", ["-R", request, raw], { encoding: "utf8", maxBuffer: 2 ** 28 });
+  execFileSync("debugfs", ["-R", request, raw], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "ignore"],
+    maxBuffer: 2 ** 28,
+  });
 
 test("casemate scan: the packages of the lab's image, as dpkg-query reads them by debugfs", () => {
   const admin = join(scratch, "dpkg");

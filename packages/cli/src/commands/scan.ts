@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import type { DiskScan } from "@casemate/agent/scan-disks";
 import { CasemateError, ExitCode, milliseconds } from "@casemate/core";
-import { type InventoryRows, inventory, type SectionName, sectionNames } from "@casemate/scan";
+import type { InventoryRows, SectionName } from "@casemate/scan";
+import { inventory, inventorySections } from "@casemate/scan/inventory";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Context } from "../context.ts";
 import { printScan } from "../output/scan.ts";
@@ -17,14 +18,13 @@ interface ScanOptions {
 const defaultBudgetMs = 60_000;
 
 export function configureScan(command: Command, context: Context): void {
-  const names = sectionNames(inventory);
   command
     .usage("[options] --disk FILE[,BASE...]...")
     .option(
       "--disk <file...>",
       "the images of the system's disks in their order; after a comma each, what it is a layer above",
     )
-    .addOption(new Option("--only <section...>", "look for these alone").choices(names))
+    .addOption(new Option("--only <section...>", "look for these alone").choices(inventorySections))
     .addOption(
       new Option("--format <format>", "how to print it")
         .choices(["table", "json"])
@@ -70,8 +70,8 @@ function readKeyFile(path: string): Uint8Array {
 }
 
 function describeSections(): string {
-  const width = Math.max(...sectionNames(inventory).map(({ length }) => length));
-  return sectionNames(inventory)
+  const width = Math.max(...inventorySections.map(({ length }) => length));
+  return inventorySections
     .map((name) => `  ${name.padEnd(width)}  ${inventory[name].title}`)
     .join("\n");
 }

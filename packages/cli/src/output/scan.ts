@@ -1,13 +1,7 @@
 import type { DiskScan } from "@casemate/agent/scan-disks";
 import { formatBytes } from "@casemate/core";
-import {
-  type Found,
-  type InventoryRows,
-  inventory,
-  type Section,
-  type SectionName,
-  sectionNames,
-} from "@casemate/scan";
+import type { Found, InventoryRows, Section, SectionName } from "@casemate/scan";
+import { inventory, inventorySections } from "@casemate/scan/inventory";
 import type { Output } from "./output.ts";
 import { printable } from "./printable.ts";
 
@@ -26,7 +20,7 @@ export function printScan(scan: DiskScan<InventoryRows>, output: Output): void {
       state === "unreadable" ? "not readable" : mountedAt.join(" ") || "-",
     ]),
   );
-  for (const name of sectionNames(inventory)) printSection(name, found, output);
+  for (const name of inventorySections) printSection(name, found, output);
   if (missed.length === 0) return;
   output.text("\n");
   output.table(

@@ -20,6 +20,8 @@ const SIGNATURES: readonly (readonly [kind: VolumeKind, at: number, magic: strin
   ["crypto_LUKS", 0, "LUKS\xba\xbe"],
   ["LVM2_member", 536, "LVM2 001"],
   ["LVM2_member", 24, "LVM2 001"],
+  ["LVM2_member", 1048, "LVM2 001"],
+  ["LVM2_member", 1560, "LVM2 001"],
   ["linux_raid_member", 4096, "\xfc\x4e\x2b\xa9"],
   ["xfs", 0, "XFSB"],
   ["squashfs", 0, "hsqs"],

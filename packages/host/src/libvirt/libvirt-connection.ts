@@ -283,6 +283,11 @@ export class LibvirtConnection implements AsyncDisposable {
     return this.#open.call("beginBackup", [uuid, xml, flags], signal);
   }
 
+  /** The backup under way, in libvirt's XML; undefined while there is none. */
+  backupXml(uuid: string, signal?: AbortSignal): Promise<string | undefined> {
+    return this.#open.call("backupXml", [uuid], signal);
+  }
+
   /** An element of the definitions' <metadata>, in a namespace of its own; `null` removes it. */
   setMetadata(
     uuid: string,

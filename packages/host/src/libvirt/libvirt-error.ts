@@ -22,6 +22,7 @@ export const virErrorNumber = {
   xmlInvalidSchema: 92,
   authUnavailable: 94,
   deviceMissing: 99,
+  noDomainBackup: 104,
 } as const;
 
 /** An error as it crosses from the thread that called libvirt: plain, so that it can be posted. */

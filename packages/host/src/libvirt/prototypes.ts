@@ -432,6 +432,9 @@ function bindLibvirt(library: LibraryHandle) {
     virDomainBackupBegin: c<OnDomain<[backup: string, checkpoint: null, flags: Flags]>>(
       "int virDomainBackupBegin(void *domain, const char *backupXML, const char *checkpointXML, unsigned int flags)",
     ),
+    virDomainBackupGetXMLDesc: c<DomainText<[flags: Flags]>>(
+      "char *! virDomainBackupGetXMLDesc(void *domain, unsigned int flags)",
+    ),
 
     /** A C function that takes no argument, returns an int and does nothing else. */
     harmless: library.symbol("virGetLastErrorCode") as Address, // koffi's symbols are untyped

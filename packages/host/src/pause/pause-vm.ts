@@ -3,7 +3,7 @@ import type { LibvirtConnection } from "../libvirt/libvirt-connection.ts";
 import { ForeignPause } from "./foreign-pause.ts";
 import { OwnPause } from "./own-pause.ts";
 import type { Pause } from "./pause.ts";
-import { createJournalEntry } from "./pause-journal.ts";
+import { createJournalEntry } from "../journal/journal-entry.ts";
 import { pauseLimit, verifyPauseLimit } from "./pause-limit.ts";
 import { readQemuRun } from "./qemu-run.ts";
 import { startWatchdog } from "./watchdog-process.ts";
@@ -46,7 +46,7 @@ export async function pauseVm(options: PauseOptions, signal?: AbortSignal): Prom
   const task = { uri: connection.info.uri, name, domainId: id, run: readQemuRun(uuid).run };
 
   await using undo = new AsyncDisposableStack();
-  const entry = undo.use(await createJournalEntry(journal));
+  const entry = undo.use(await createJournalEntry(journal, "a pause"));
   undo.defer(() => entry.remove());
   const watchdog = undo.use(
     startWatchdog({ record: task, limitMs: limit, entryPath: entry.path }, entry.fd),

@@ -1,7 +1,7 @@
 import { CasemateError, toCasemateError } from "@casemate/core";
 import { LibvirtConnection } from "../libvirt/libvirt-connection.ts";
-import { walkAbandonedEntries } from "./pause-journal.ts";
-import type { PauseRecord } from "./pause-record.ts";
+import { walkAbandonedEntries } from "../journal/journal-entry.ts";
+import { type PauseRecord, parsePauseRecord } from "./pause-record.ts";
 import { findQemuRun } from "./qemu-run.ts";
 import { type Resumption, resumeIfStillPaused } from "./resume-if-still-paused.ts";
 
@@ -26,7 +26,7 @@ export async function resumeAbandonedPauses(
   signal?: AbortSignal,
 ): Promise<readonly AbandonedPause[]> {
   const told: AbandonedPause[] = [];
-  for await (const { entry, record } of walkAbandonedEntries(directory)) {
+  for await (const { entry, record } of walkAbandonedEntries(directory, parsePauseRecord)) {
     signal?.throwIfAborted();
     if (record === undefined) {
       await entry.remove();

@@ -214,7 +214,7 @@ test("identifiers: machine-id and its like; an uninitialized one is none", () =>
   );
 });
 
-test("privilegedFiles: the files that find -perm /6000 finds", () => {
+test("privilegedFiles: set-user-ID and set-group-ID files, whatever else their mode has", () => {
   const made = { "/a": 0o4755, "/b/c": 0o2755, "/b/d": 0o6711, "/b/e": 0o755, "/b/f": 0o2644 };
   const files = Object.fromEntries(
     Object.entries(made).map(([path, mode]) => [path, { mode, contents: "x" }]),

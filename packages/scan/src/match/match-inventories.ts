@@ -85,14 +85,14 @@ function findingOf(
   };
 }
 
-/** More versions than any estate has; what a hostile inventory makes up is not kept. */
-const MAX_REMEMBERED = 1_000_000;
+/** More than any estate has of packages, and of versions of one; what hostile inventories make up is not kept. */
+const MAX_PACKAGES = 200_000;
+const MAX_VERSIONS = 64;
 
 /** Answers for versions of packages, each worked out once. */
 class PackageMatcher {
   readonly #snapshot: AdvisorySnapshot;
   readonly #known = new Map<string, Map<string, KnownPackage>>();
-  #remembered = 0;
 
   constructor(snapshot: AdvisorySnapshot) {
     this.#snapshot = snapshot;
@@ -105,8 +105,7 @@ class PackageMatcher {
     const answer = known.byVersion.get(version);
     if (answer !== undefined) return answer;
     const worked = this.#work(known.advised, known.byPlace, version);
-    if (this.#remembered < MAX_REMEMBERED) known.byVersion.set(version, worked);
-    this.#remembered += 1;
+    if (known.byVersion.size < MAX_VERSIONS) known.byVersion.set(version, worked);
     return worked;
   }
 
@@ -122,8 +121,7 @@ class PackageMatcher {
     if (known !== undefined) return known;
     const advised = this.#snapshot.find(ecosystem, name);
     const made: KnownPackage = { advised, byVersion: new Map(), byPlace: new Map() };
-    if (this.#remembered < MAX_REMEMBERED) names.set(name, made);
-    this.#remembered += 1;
+    if (names.size < MAX_PACKAGES) names.set(name, made);
     return made;
   }
 

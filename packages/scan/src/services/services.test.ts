@@ -7,7 +7,7 @@ import { services } from "./services.ts";
 const UNITS = "/usr/lib/systemd/system";
 const ENABLED = "/etc/systemd/system";
 
-test("services: what systemctl calls enabled, with the command of unit and drop-ins", () => {
+test("services: units that /etc pulls in and does not mask, with the command of unit and drop-ins", () => {
   const { rows, missed } = scanFiles(
     { collector: services },
     {

@@ -50,7 +50,7 @@ const FMTT_MAGIC = " LVM2 x[5A%r0N*>";
 const FMTT_VERSION = 1;
 const RAW_LOCN_IGNORED = 1;
 /** Thousands of logical volumes; LVM2 makes areas of 1 MiB. */
-const MAX_TEXT_BYTES = 16 * 1024 * 1024;
+const MAX_TEXT_BYTES = 8 * 1024 * 1024;
 
 /** A disk or partition that is part of a volume group. */
 export interface PhysicalVolume {

@@ -71,4 +71,19 @@ export const jobCalls = {
       checkedRunning(call, dom, doing, call.lib.virDomainBackupBegin(dom, xml, null, bits)),
     );
   },
+
+  /** The backup under way, in libvirt's XML; undefined while there is none. */
+  backupXml(call: Call, uuid: string): string | undefined {
+    const { lib, conn } = call;
+    return onDomain(call, uuid, "read the backup of", (dom, doing) => {
+      const xml = lib.virDomainBackupGetXMLDesc(dom, 0);
+      if (xml !== null) return xml;
+      const failed = callFailed(lib, doing, "libvirt/failed", conn);
+      const { number } = failed.failure;
+      // A VM that does not run has none.
+      if (number === virErrorNumber.noDomainBackup) return undefined;
+      if (number === virErrorNumber.operationInvalid) return undefined;
+      throw failed;
+    });
+  },
 };

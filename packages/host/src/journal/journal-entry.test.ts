@@ -5,8 +5,8 @@ import { mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { createJournalEntry, walkAbandonedEntries } from "./pause-journal.ts";
-import type { PauseRecord } from "./pause-record.ts";
+import { createJournalEntry, walkAbandonedEntries } from "./journal-entry.ts";
+import { type PauseRecord, parsePauseRecord } from "../pause/pause-record.ts";
 
 const record: PauseRecord = {
   uri: "qemu:///system",
@@ -24,7 +24,7 @@ async function scratch(t: TestContext): Promise<string> {
 
 async function abandoned(directory: string): Promise<readonly (PauseRecord | undefined)[]> {
   const found: (PauseRecord | undefined)[] = [];
-  for await (const { record: each } of walkAbandonedEntries(directory)) found.push(each);
+  for await (const { record: each } of walkAbandonedEntries(directory, parsePauseRecord)) found.push(each);
   return found;
 }
 
@@ -32,20 +32,20 @@ test("createJournalEntry: what is written is abandoned once nobody holds it", as
   const directory = await scratch(t);
   assert.deepEqual(await abandoned(directory), []);
   {
-    await using entry = await createJournalEntry(directory);
+    await using entry = await createJournalEntry(directory, "a pause");
     assert.equal((await stat(directory)).mode & 0o777, 0o700);
     await entry.write(record);
     assert.deepEqual(await abandoned(directory), []);
   }
   assert.deepEqual(await abandoned(directory), [record]);
-  for await (const { entry } of walkAbandonedEntries(directory)) await entry.remove();
+  for await (const { entry } of walkAbandonedEntries(directory, parsePauseRecord)) await entry.remove();
   assert.deepEqual(await readdir(directory), []);
 });
 
 test("createJournalEntry: who inherited the entry holds it on", async (t) => {
   const directory = await scratch(t);
   const child = await (async () => {
-    await using entry = await createJournalEntry(directory);
+    await using entry = await createJournalEntry(directory, "a pause");
     await entry.write(record);
     return spawn("sleep", ["60"], { stdio: ["ignore", "ignore", "ignore", entry.fd] });
   })();
@@ -57,7 +57,7 @@ test("createJournalEntry: who inherited the entry holds it on", async (t) => {
 
 test("walkAbandonedEntries: an entry cut short names nothing that was paused", async (t) => {
   const directory = await scratch(t);
-  await (await createJournalEntry(directory))[Symbol.asyncDispose]();
+  await (await createJournalEntry(directory, "a pause"))[Symbol.asyncDispose]();
   const whole = JSON.stringify(record);
   await writeFile(join(directory, "short.json"), whole.slice(0, -20));
   await writeFile(join(directory, "odd.json"), JSON.stringify({ ...record, run: null }));
