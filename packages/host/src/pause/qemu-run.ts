@@ -11,6 +11,15 @@ export interface QemuRun {
   readonly startTicks: number;
 }
 
+/** The run in a record of a journal; `undefined` where it is none. */
+export function parseQemuRun(value: unknown): QemuRun | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  const { uuid, bootId, startTicks } = value as Record<string, unknown>; // an object of whatever
+  if (typeof uuid !== "string" || typeof bootId !== "string") return undefined;
+  if (typeof startTicks !== "number" || !Number.isSafeInteger(startTicks)) return undefined;
+  return { uuid, bootId, startTicks };
+}
+
 /** A run, and the number of its process as this process counts them. */
 export interface FoundRun {
   readonly run: QemuRun;
