@@ -1,5 +1,5 @@
 /**
- * Debian packages that Casemate, its lab and its tests use, with what each is for.
+ * Debian packages that Casemate and its lab use, with what each is for.
  * The same names serve Debian 12 and 13.
  * @type {Readonly<Record<string, string>>}
  */
@@ -18,6 +18,14 @@ export const systemPackages = Object.freeze({
   tini: "first process of the lab's namespaces",
   mmdebstrap: "builds the lab's guest image from Debian's packages",
   e2fsprogs: "makes its file system without mounting",
+  "debian-archive-keyring": "the keys that Debian's archive is signed with",
+});
+
+/**
+ * What only the tests use besides: tools that make what Casemate reads, and say what is right.
+ * @type {Readonly<Record<string, string>>}
+ */
+export const testPackages = Object.freeze({
   fdisk: "sfdisk: partitions the disks that the tests read",
   "btrfs-progs": "makes and checks the btrfs file systems that the tests read",
   xfsprogs: "makes and checks the XFS file systems that the tests read",
@@ -32,7 +40,6 @@ export const systemPackages = Object.freeze({
   rpm: "makes package databases for the tests",
   "openssh-client": "ssh-keygen: what the tests compare fingerprints with",
   openssl: "makes certificates for the tests",
-  "debian-archive-keyring": "the keys that Debian's archive is signed with",
   "dpkg-dev": "Dpkg::Version: what the tests compare versions with",
   "apt-utils": "apt-ftparchive: makes the archives that the tests read",
   gnupg: "signs them",
@@ -40,12 +47,5 @@ export const systemPackages = Object.freeze({
   zstd: "compresses what the tests expand",
   "python3-packaging": "what the tests compare Python's versions with",
   cpio: "reads the lab's initramfs back in the tests",
-});
-
-/**
- * What only the tests use besides: too large for whoever wants to run Casemate.
- * @type {Readonly<Record<string, string>>}
- */
-export const testPackages = Object.freeze({
   "chromium-headless-shell": "makes passkeys as browsers do",
 });

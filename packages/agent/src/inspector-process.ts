@@ -1,142 +1,19 @@
-import { spawn } from "node:child_process";
-import { closeSync, readFileSync } from "node:fs";
-import { getCompileCacheDir } from "node:module";
-import { dirname, join } from "node:path";
-import type { Readable } from "node:stream";
-import { CasemateError, MiB } from "@casemate/core";
-import { openSocketPair } from "@casemate/host";
-import { encodeFrame, walkFrames } from "./inspector/frames.ts";
+import { join } from "node:path";
+import { type ConfinedProcess, startConfinedProcess } from "./confined/confined-process.ts";
 import { type InspectorAnswer, type InspectorRequest, parseAnswer } from "./inspector/messages.ts";
 
-const limits = {
-  /** Memory of its own; guests' RAM that it maps does not count. */
-  ownBytes: 512 * MiB,
-  watchMs: 100,
-  stderrBytes: 4_096,
-};
-
 /** A running inspector; disposing kills it. */
-export interface InspectorProcess extends AsyncDisposable {
-  readonly pid: number | undefined;
-  /** Where a guest's memory is sent (`sendFds`), just before it is asked to attach the guest. */
-  readonly memorySocket: number;
+export interface InspectorProcess extends ConfinedProcess<InspectorRequest, InspectorAnswer> {
   /** The keys of the guests whose memory it holds; its owner keeps them. */
   readonly attached: Set<string>;
-  readonly hasEnded: boolean;
-  /** One question at a time. Throws `inspect/budget` beyond `limitMs`, `inspect/crashed`; then it is of no more use. */
-  ask(request: InspectorRequest, limitMs: number): Promise<InspectorAnswer>;
 }
 
 /** Starts an inspector; what is wrong with it shows when it is asked. */
 export function startInspectorProcess(): InspectorProcess {
-  const [memorySocket, theirs] = openSocketPair();
-  const [command = "", ...args] = commandLine();
-  const cache = getCompileCacheDir();
-  const child = spawn(command, args, {
-    stdio: ["pipe", "pipe", "pipe", theirs],
-    env: cache === undefined ? {} : { NODE_COMPILE_CACHE: dirname(cache) },
-    cwd: "/",
+  const started = startConfinedProcess<InspectorRequest, InspectorAnswer>({
+    name: "inspector",
+    main: join(import.meta.dirname, "inspector", "main.ts"),
+    parse: parseAnswer,
   });
-  closeSync(theirs);
-  const { stdin, stdout, stderr } = child;
-  if (stdin === null || stdout === null || stderr === null) {
-    throw new CasemateError("internal", "Cannot start the inspector: it has no pipes.");
-  }
-  const complaints = keepTail(stderr);
-  const answers = walkFrames(stdout)[Symbol.asyncIterator]();
-  const ended = new Promise<void>((resolve) => {
-    child.once("exit", () => resolve());
-    child.once("error", () => resolve());
-  });
-  stdin.on("error", () => {}); // it ended: reading its answer says so
-  let hasEnded = false;
-  void ended.then(() => {
-    hasEnded = true;
-    closeSync(memorySocket);
-  });
-
-  return {
-    pid: child.pid,
-    memorySocket,
-    attached: new Set(),
-    get hasEnded() {
-      return hasEnded;
-    },
-    async ask(request, limitMs) {
-      let overdrawn: string | undefined;
-      const kill = (why: string) => {
-        overdrawn ??= why;
-        child.kill("SIGKILL");
-      };
-      const deadline = setTimeout(kill, limitMs, `it took longer than ${limitMs} ms`);
-      const watch = setInterval(() => {
-        if (readOwnBytes(child.pid) > limits.ownBytes) kill("it used more memory than it may");
-      }, limits.watchMs);
-      try {
-        stdin.write(encodeFrame(request));
-        const next = await answers.next();
-        if (next.done !== true) return parseAnswer(next.value);
-        await ended;
-        throw new CasemateError(
-          "inspect/crashed",
-          `Cannot finish the look: the inspector ended (${child.signalCode ?? child.exitCode}).`,
-          { cause: new Error(complaints()) },
-        );
-      } catch (thrown) {
-        if (overdrawn === undefined) throw thrown;
-        throw new CasemateError(
-          "inspect/budget",
-          `Cannot finish the look: ${overdrawn}, so the inspector was stopped.`,
-          { cause: thrown },
-        );
-      } finally {
-        clearTimeout(deadline);
-        clearInterval(watch);
-      }
-    },
-    async [Symbol.asyncDispose]() {
-      child.kill("SIGKILL");
-      await ended;
-    },
-  };
-}
-
-/**
- * How the inspector is started: in an empty network of its own, unable ever to gain rights. As root it
- * keeps for its first moment the three capabilities it needs to read its own sources and to become
- * nobody; then it has none.
- */
-function commandLine(): readonly string[] {
-  const program = [
-    process.execPath,
-    "--max-old-space-size=256",
-    join(import.meta.dirname, "inspector", "main.ts"),
-    String(process.pid),
-  ];
-  const confined = ["setpriv", "--no-new-privs", "--pdeathsig", "KILL"];
-  if (process.getuid?.() !== 0) return [...confined, "--", ...program];
-  return [
-    ...["unshare", "--net", "--"],
-    ...[...confined, "--bounding-set", "-all,+setuid,+setgid,+dac_read_search"],
-    ...["--inh-caps", "-all", "--"],
-    ...program,
-  ];
-}
-
-/** Memory that is the process's own and not mapped from a guest (RssAnon, proc_pid_status(5)); 0 when it ended. */
-function readOwnBytes(pid: number | undefined): number {
-  try {
-    const status = readFileSync(`/proc/${pid}/status`, "utf8");
-    return Number(/^RssAnon:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1024;
-  } catch {
-    return 0; // gone: its end is noticed where its answer is awaited
-  }
-}
-
-function keepTail(stream: Readable): () => string {
-  let tail = "";
-  stream.on("data", (chunk: Buffer) => {
-    tail = (tail + chunk.toString("latin1")).slice(-limits.stderrBytes);
-  });
-  return () => tail;
+  return Object.assign(started, { attached: new Set<string>() });
 }

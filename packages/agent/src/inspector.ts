@@ -158,7 +158,7 @@ export class Inspector implements AsyncDisposable {
       if (child.hasEnded) {
         throw new CasemateError("inspect/crashed", "Cannot look: the inspector ended.");
       }
-      for (const parcel of parcels) sendFds(child.memorySocket, parcel.text, parcel.fds);
+      for (const parcel of parcels) sendFds(child.socket, parcel.text, parcel.fds);
     } finally {
       // The inspector has its own copies.
       for (const parcel of parcels) for (const fd of parcel.fds) closeSync(fd);

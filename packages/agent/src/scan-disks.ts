@@ -3,7 +3,7 @@ import { openDiskFiles } from "@casemate/host/open-disk-files";
 import type { ScanOptions, Sections, SystemScan } from "@casemate/scan";
 // Not by the whole package: what matches advisories takes longer to load than a scan takes.
 import { scanSystem } from "@casemate/scan/scan-system";
-import { dropPrivileges } from "./inspector/drop-privileges.ts";
+import { dropPrivileges } from "./confined/drop-privileges.ts";
 
 /** What a scan is of, and when it was made. */
 export interface DiskScan<Rows extends Record<keyof Rows, object>> extends SystemScan<Rows> {

@@ -1,5 +1,14 @@
-export type { DiskDescription, LayerDescription } from "./disk/disk-description.ts";
+export type {
+  ChainDescription,
+  DiskDescription,
+  ExportDescription,
+  LayerDescription,
+} from "./disk/disk-description.ts";
 export { diskFrom } from "./disk/disk-from.ts";
+export { type ForeignFormat, foreignFormats } from "./disk/foreign-format.ts";
+export { endAbandonedViews } from "./disk/live/end-abandoned-views.ts";
+export type { WithConnection } from "./disk/live/end-view.ts";
+export { LiveView, type ViewedDisk } from "./disk/live/live-view.ts";
 export { type OpenDisks, openVmDisks } from "./disk/open-vm-disks.ts";
 export { capabilities } from "./doctor/capabilities.ts";
 export type {

@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { encodeAnswer } from "./encode-answer.ts";
-import { walkFrames } from "./frames.ts";
+import { walkFrames } from "../confined/frames.ts";
 
 async function decode(frame: Buffer): Promise<unknown> {
   async function* stream() {
     yield frame;
   }
-  const [value] = await Array.fromAsync(walkFrames(stream()));
+  const [value] = await Array.fromAsync(walkFrames(stream(), "inspector"));
   return value;
 }
 

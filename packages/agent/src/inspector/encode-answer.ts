@@ -1,5 +1,5 @@
 import { formatBytes } from "@casemate/core";
-import { encodeFrame, headBytes, maxFrameBytes } from "./frames.ts";
+import { encodeFrame, headBytes, maxFrameBytes } from "../confined/frames.ts";
 import type { InspectorAnswer } from "./messages.ts";
 
 /** Text that is put together before it becomes bytes, in characters. */

@@ -1,11 +1,9 @@
 /**
  * The inspector: reads guests' memory for the agent, without a right of its own but the descriptors
- * it is handed. Requests come as frames on stdin, answers go as frames to stdout, in order; memory
- * comes over the local socket on descriptor 3. Its only argument is the agent's process id.
+ * it is handed: memory comes over the local socket on descriptor 3.
  */
 
 import { closeSync } from "node:fs";
-import { toCasemateError } from "@casemate/core";
 import type { BlockReader } from "@casemate/formats/disk";
 import {
   type DiskDescription,
@@ -14,16 +12,11 @@ import {
   memoryFrom,
   receiveFds,
 } from "@casemate/host";
+import { fdSocket, fdTimeoutMs, serve } from "../confined/serve.ts";
 import { attachWithDisks } from "./attach-with-disks.ts";
-import { dieWithParent } from "./die-with-parent.ts";
-import { dropPrivileges } from "./drop-privileges.ts";
 import { encodeAnswer } from "./encode-answer.ts";
-import { walkFrames } from "./frames.ts";
 import { Guest } from "./guest.ts";
 import type { InspectorAnswer, InspectorRequest, ViewReading } from "./messages.ts";
-
-const memorySocket = 3;
-const memoryTimeoutMs = 1_000;
 
 const guests = new Map<string, Guest>();
 /** What the last walk saw, until it is fetched. */
@@ -37,7 +30,7 @@ function attached(key: string): Guest {
 
 /** The disks of a guest, which are needed no longer than finding its kernel takes. */
 function receiveDisks(): Disposable & { readonly readers: readonly BlockReader[] } {
-  const { text, fds } = receiveFds(memorySocket, memoryTimeoutMs);
+  const { text, fds } = receiveFds(fdSocket, fdTimeoutMs);
   const descriptions = JSON.parse(text) as readonly DiskDescription[]; // the agent is trusted, and wrote it
   const readers = descriptions.map((description) => diskFrom(description, fds));
   return {
@@ -51,7 +44,7 @@ function receiveDisks(): Disposable & { readonly readers: readonly BlockReader[]
 async function answer(request: InspectorRequest): Promise<InspectorAnswer> {
   switch (request.ask) {
     case "attach": {
-      const { text, fds } = receiveFds(memorySocket, memoryTimeoutMs);
+      const { text, fds } = receiveFds(fdSocket, fdTimeoutMs);
       const description = JSON.parse(text) as GuestMemoryDescription; // the agent is trusted, and wrote it
       const memory = memoryFrom(description, fds);
       using disks = request.withDisks ? receiveDisks() : undefined;
@@ -81,14 +74,4 @@ async function answer(request: InspectorRequest): Promise<InspectorAnswer> {
   }
 }
 
-dropPrivileges();
-dieWithParent(Number(process.argv[2]));
-
-for await (const frame of walkFrames(process.stdin)) {
-  const request = frame as InspectorRequest; // the agent is trusted, and wrote it
-  const answered = await answer(request).catch((thrown: unknown) => {
-    const { code, message } = toCasemateError(thrown);
-    return { error: { code, message } };
-  });
-  process.stdout.write(encodeAnswer(answered));
-}
+await serve(answer, encodeAnswer);

@@ -79,30 +79,6 @@ function isErrorCode(code: string): code is ErrorCode {
   return codes.has(code);
 }
 
-function parseItem(item: unknown): ViewItem {
-  if (!isRecord(item)) throw unfit("an item that is no object");
-  const entries = Object.entries(item);
-  if (entries.length > limits.keys) throw unfit("an item of too many fields");
-  return Object.fromEntries(entries.map(([key, value]) => [key, parseValue(value, 0)]));
-}
-
-function parseValue(value: unknown, depth: number): ViewValue {
-  if (value === null || typeof value === "boolean" || typeof value === "number") return value;
-  if (typeof value === "string") {
-    if (value.length > limits.text) throw unfit("a text that is too long");
-    return value;
-  }
-  if (depth >= limits.depth) throw unfit("values nested too deep");
-  if (Array.isArray(value)) return value.map((inner) => parseValue(inner, depth + 1));
-  if (!isRecord(value)) throw unfit("a value of no known kind");
-  const entries = Object.entries(value).map(([key, inner]) => [key, parseValue(inner, depth + 1)]);
-  return Object.fromEntries(entries);
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 function unfit(seen: string): CasemateError {
   return new CasemateError(
     "inspect/crashed",

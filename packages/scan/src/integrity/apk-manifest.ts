@@ -1,7 +1,7 @@
 import { MiB } from "@casemate/core";
 import type { Look } from "../look.ts";
 import type { PackageManifest } from "./package-manifest.ts";
-import type { Digest } from "./packaged-file.ts";
+import type { Digest, PackagedFile } from "./packaged-file.ts";
 
 /** apk-tools 3 moved it to /usr/lib; with /lib a link to /usr/lib both are the same. */
 const DATABASES = ["/lib/apk/db/installed", "/usr/lib/apk/db/installed"] as const;
@@ -69,14 +69,17 @@ function addRecords(manifest: PackageManifest, text: string): void {
 }
 
 /** A checksum is of a file's contents, or of where a link leads: which of both nobody says. */
-function describe(name: string, { path, isDirectory, access, checksum }: ApkEntry) {
+function describe(
+  name: string,
+  { path, isDirectory, access, checksum }: ApkEntry,
+): PackagedFile {
   // apk-tools, src/database.c: `+etc` is what it protects from being replaced, unless told otherwise.
   const isConfiguration = path.startsWith("/etc/");
   return {
     ...{ package: name, packageType: "apk", isConfiguration, mayBeMissing: false, ...access },
     ...(isDirectory ? { type: "directory" } : {}),
     ...(checksum === undefined ? {} : { digest: checksum }),
-  } as const;
+  };
 }
 
 /** `UID:GID:MODE`, and perhaps more after it. */

@@ -1,5 +1,6 @@
+import { randomUUID } from "node:crypto";
 import { closeSync } from "node:fs";
-import { chown, mkdtemp, stat, statfs } from "node:fs/promises";
+import { chown, mkdir, stat, statfs } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { CasemateError, formatBytes, GiB } from "@casemate/core";
@@ -9,8 +10,8 @@ import { readQemuRun } from "../../pause/qemu-run.ts";
 import type { DiskDescription } from "../disk-description.ts";
 import { connectSocket } from "../nbd/connect-socket.ts";
 import { endView, type WithConnection } from "./end-view.ts";
-import type { ViewRecord } from "./view-record.ts";
 import { viewJournal } from "./view-journal.ts";
+import type { ViewRecord } from "./view-record.ts";
 
 /** A disk of a running VM that is to be seen as it is at one moment. */
 export interface ViewedDisk {
@@ -93,14 +94,18 @@ export class LiveView implements AsyncDisposable {
     const { run, pid } = readQemuRun(uuid);
     await using undo = new AsyncDisposableStack();
     const entry = undo.use(await createJournalEntry(viewJournal(), "a view of a VM's disks"));
-    // Where QEMU sees it, and nobody else may enter; libvirt's own directories are not ours to write.
-    const directory = await mkdtemp(join(tmpdir(), "casemate-view-"));
+    // Where QEMU sees it: libvirt's own directories are not ours to write.
+    const directory = join(tmpdir(), `casemate-view-${randomUUID()}`);
     const record = { uri, run, directory, socket: join(directory, "nbd"), scratch };
-    undo.defer(async () => {
-      await endView(record, connect);
-      await entry.remove();
-    });
     await entry.write(record);
+    undo.defer(async () => {
+      // What cannot be ended now is in the journal.
+      await endView(record, connect).then(
+        () => entry.remove(),
+        () => {},
+      );
+    });
+    await mkdir(directory, 0o700);
     const { uid, gid } = await stat(`/proc/${pid}`);
     await chown(directory, uid, gid);
     const xml = formatPullBackup(record.socket, disks);

@@ -64,6 +64,7 @@ test("calls: give every libvirt object back, after failures too", () => {
     () => calls.createVolume(call, pool.uuid, "<nonsense/>"),
     () => calls.openConsole(call, uuid, null, []),
     () => calls.beginBackup(call, uuid, "<domainbackup/>", []),
+    () => calls.backupXml(call, uuid),
     () => calls.defineDomain(call, "<nonsense/>", []),
   ]) {
     assert.throws(failing, CallFailed);

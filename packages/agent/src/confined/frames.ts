@@ -18,9 +18,15 @@ export function encodeFrame(value: unknown): Buffer {
 /**
  * The frames of a stream, parsed but not yet checked; ends with the stream.
  *
- * HOSTILE: the inspector may be in a guest's hands. Throws `inspect/crashed` for what is no frame.
+ * HOSTILE: a process that reads what guests control may be in a guest's hands. Throws `inspect/crashed` for
+ * what is no frame.
+ *
+ * @param from who writes them, for errors: `inspector`.
  */
-export async function* walkFrames(stream: AsyncIterable<Buffer>): AsyncGenerator<unknown> {
+export async function* walkFrames(
+  stream: AsyncIterable<Buffer>,
+  from: string,
+): AsyncGenerator<unknown> {
   let chunks: Buffer[] = [];
   let held = 0;
   let wanted = headBytes;
@@ -34,32 +40,32 @@ export async function* walkFrames(stream: AsyncIterable<Buffer>): AsyncGenerator
       chunks = [bytes.subarray(wanted)];
       held -= wanted;
       if (inBody) {
-        yield parseJson(part);
+        yield parseJson(part, from);
         wanted = headBytes;
       } else {
         wanted = part.readUInt32LE();
         if (wanted > maxFrameBytes) {
-          throw broken(`a frame of ${wanted} bytes`, `at most ${maxFrameBytes}`);
+          throw broken(from, `a frame of ${wanted} bytes`, `at most ${maxFrameBytes}`);
         }
       }
       inBody = !inBody;
     }
   }
-  if (held > 0 || inBody) throw broken("the end of the stream inside a frame", "a whole one");
+  if (held > 0 || inBody) throw broken(from, "the end of the stream inside a frame", "a whole one");
 }
 
-function parseJson(text: Buffer): unknown {
+function parseJson(text: Buffer, from: string): unknown {
   try {
     return JSON.parse(text.toString("utf8"));
   } catch (cause) {
-    throw broken("a frame that is not JSON", "JSON", cause);
+    throw broken(from, "a frame that is not JSON", "JSON", cause);
   }
 }
 
-function broken(seen: string, needed: string, cause?: unknown): CasemateError {
+function broken(from: string, seen: string, needed: string, cause?: unknown): CasemateError {
   return new CasemateError(
     "inspect/crashed",
-    `Cannot read what the inspector answers: ${seen}, expected ${needed}.`,
+    `Cannot read what the ${from} says: ${seen}, expected ${needed}.`,
     { cause },
   );
 }

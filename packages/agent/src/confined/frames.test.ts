@@ -20,7 +20,7 @@ test("walkFrames: gives back what encodeFrame made, however the stream is cut", 
       fc.array(fc.integer({ min: 1, max: 40 }), { maxLength: 50 }),
       async (values, sizes) => {
         const bytes = Buffer.concat(values.map(encodeFrame));
-        const seen = await Array.fromAsync(walkFrames(cut(bytes, sizes)));
+        const seen = await Array.fromAsync(walkFrames(cut(bytes, sizes), "inspector"));
         assert.deepEqual(seen, JSON.parse(JSON.stringify(values)));
       },
     ),
@@ -33,6 +33,6 @@ test("walkFrames: a length beyond the bound, a cut frame and no JSON are inspect
     encodeFrame({ a: 1 }).subarray(0, 6),
     Buffer.of(2, 0, 0, 0, 0x7b, 0x7b),
   ]) {
-    await assert.rejects(Array.fromAsync(walkFrames(cut(bytes, []))), { code: "inspect/crashed" });
+    await assert.rejects(Array.fromAsync(walkFrames(cut(bytes, []), "inspector")), { code: "inspect/crashed" });
   }
 });

@@ -1,0 +1,76 @@
+/** Wu and Manber, "A fast algorithm for multi-pattern searching" (TR-94-17): the shortest keyword it takes. */
+const WINDOW = 4;
+const LAST = WINDOW - 2;
+
+interface Keyword {
+  readonly index: number;
+  readonly folded: Uint8Array;
+}
+
+/** A keyword that is in the bytes, its case aside. */
+export interface KeywordHit {
+  readonly at: number;
+  /** Into the keywords that were given. */
+  readonly keyword: number;
+}
+
+/**
+ * Finds many keywords in one pass over bytes: two bytes are looked up at a time, and most of them say that the
+ * next three places have nothing. Each keyword has four ASCII characters at least.
+ */
+export class KeywordSearch {
+  readonly #shift = new Uint8Array(0x1_0000).fill(LAST + 1);
+  readonly #keywords = new Map<number, Keyword[]>();
+
+  constructor(keywords: readonly string[]) {
+    for (const [index, keyword] of keywords.entries()) {
+      const folded = Buffer.from(keyword.toLowerCase(), "latin1");
+      for (let i = 0; i <= LAST; i += 1) {
+        for (const pair of casesOf(folded[i] ?? 0, folded[i + 1] ?? 0)) {
+          this.#shift[pair] = Math.min(this.#shift[pair] ?? 0, LAST - i);
+          if (i !== LAST) continue;
+          const same = this.#keywords.get(pair) ?? [];
+          same.push({ index, folded });
+          this.#keywords.set(pair, same);
+        }
+      }
+    }
+  }
+
+  /** What begins from byte `from` on and before `to`, in its order; it may end after `to`. */
+  *walk(bytes: Uint8Array, from: number, to: number): Generator<KeywordHit> {
+    const shift = this.#shift;
+    const end = Math.min(to, bytes.length - WINDOW + 1);
+    let at = from;
+    while (at < end) {
+      const pair = ((bytes[at + LAST] ?? 0) << 8) | (bytes[at + LAST + 1] ?? 0);
+      const skip = shift[pair] ?? 0;
+      if (skip > 0) {
+        at += skip;
+        continue;
+      }
+      for (const { index, folded } of this.#keywords.get(pair) ?? []) {
+        if (isAt(folded, bytes, at)) yield { at, keyword: index };
+      }
+      at += 1;
+    }
+  }
+}
+
+function isAt(folded: Uint8Array, bytes: Uint8Array, at: number): boolean {
+  for (let i = 0; i < folded.length; i += 1) {
+    if (fold(bytes[at + i] ?? 0) !== folded[i]) return false;
+  }
+  return true;
+}
+
+const fold = (byte: number): number => (byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte);
+
+function* casesOf(first: number, second: number): Generator<number> {
+  for (const one of bothCases(first)) {
+    for (const other of bothCases(second)) yield (one << 8) | other;
+  }
+}
+
+const bothCases = (byte: number): readonly number[] =>
+  byte >= 0x61 && byte <= 0x7a ? [byte, byte & ~0x20] : [byte];
