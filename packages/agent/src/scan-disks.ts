@@ -25,7 +25,7 @@ export function scanDisks<Rows extends Record<keyof Rows, object>>(
   const takenAt = new Date();
   using opened = new DisposableStack();
   const disks = images.map((paths) => {
-    const { disk } = opened.use(openDiskFiles(paths));
+    const { disk } = opened.use(openDiskFiles(paths, options.key));
     return { name: paths[0] ?? "", reader: disk };
   });
   flushCompileCache(); // nobody may write there, so Node could not at the end

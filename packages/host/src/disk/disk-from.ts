@@ -1,8 +1,8 @@
 import { type BlockReader, openImageChain, Qcow2Image } from "@casemate/formats/disk";
 import type { DiskDescription, LayerDescription } from "./disk-description.ts";
 import { FileReader } from "./file-reader.ts";
-import { nbdError } from "./nbd/nbd-error.ts";
 import { NbdDisk } from "./nbd/nbd-disk.ts";
+import { nbdError } from "./nbd/nbd-error.ts";
 import { openForeignDisk } from "./open-foreign-disk.ts";
 
 /**

@@ -1,4 +1,4 @@
-import { type QemuRun, parseQemuRun } from "../../pause/qemu-run.ts";
+import { parseQemuRun, type QemuRun } from "../../pause/qemu-run.ts";
 
 /** What the journal keeps of a view of a running VM's disks: enough to end it, and nothing else. */
 export interface ViewRecord {
