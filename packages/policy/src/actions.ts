@@ -93,6 +93,7 @@ export const actions: readonly Action[] = [
     in: ["look", "disclose"],
     on: vm,
   },
+  { id: "vm.scan", summary: "look at what is on a VM's disks", in: ["look"], on: vm },
   {
     id: "vm.inspect.pause",
     summary: "pause a VM to look at it",

@@ -17,10 +17,9 @@ interface Prepared {
 
 /** What can matter to requests of one kind. */
 interface Slice {
-  /** Permits, and the forbids that nothing opens. */
-  readonly rules: Prepared;
-  /** The forbids that an approval opens, where there are any. */
-  readonly duties: Prepared | undefined;
+  readonly all: Prepared;
+  /** The permits alone, to ask what would be if the duties were fulfilled. */
+  readonly permits: Prepared;
 }
 
 /** What Cedar says: who permits or forbids, or why it cannot say. */
@@ -69,25 +68,28 @@ export class PolicyEngine {
   authorize(request: AuthorizationRequest): Decision {
     const because = findConflict(request) ?? findMistake(request);
     if (because !== undefined) return denied([], because);
-    const { rules, duties } = this.#prepare(request);
+    const slice = this.#prepare(request);
     const asked = toCedarRequest(request);
-    const verdict = evaluate(asked, rules);
+    const verdict = evaluate(asked, slice.all);
     if (verdict.kind === "error") return denied(verdict.policies, verdict.because);
-    if (verdict.kind === "deny") {
-      const limits = verdict.policies;
-      return denied(limits, limits.length > 0 ? describeLimits(limits) : nothingPermits(request));
-    }
-    // Every forbid that holds is named when Cedar is asked of forbids alone.
-    const open = duties === undefined ? undefined : evaluate(asked, duties);
-    if (open?.kind === "error") return denied(open.policies, open.because);
-    const unfulfilled = open?.policies ?? [];
-    const deciding = [...unfulfilled, ...verdict.policies].map(toDecidingPolicy);
-    if (!isNonEmpty(deciding) || verdict.policies.length === 0) {
+    const { policies } = verdict;
+    if (verdict.kind === "allow") {
+      const permits = policies.map(toDecidingPolicy);
+      if (isNonEmpty(permits)) return { kind: "permitted", policies: permits };
       return denied([], describeFailure(["no policy is named that permits it"]));
     }
-    const owed = unfulfilled.flatMap(({ duty }) => duty ?? []);
-    if (!isNonEmpty(owed)) return { kind: "permitted", policies: deciding };
-    return { kind: "needs-approval", duties: owed, policies: deciding };
+    const limits = policies.filter(({ duty }) => duty === undefined);
+    if (limits.length > 0) return denied(limits, describeLimits(limits));
+    const duties = policies.flatMap(({ duty }) => duty ?? []);
+    if (!isNonEmpty(duties)) return denied([], nothingPermits(request));
+    // Cedar named every forbid that holds, and all are duties: with them fulfilled, the permits decide.
+    const fulfilled = evaluate(asked, slice.permits);
+    if (fulfilled.kind === "error") return denied(fulfilled.policies, fulfilled.because);
+    const deciding = [...policies, ...fulfilled.policies].map(toDecidingPolicy);
+    if (fulfilled.kind === "deny" || !isNonEmpty(deciding)) {
+      return denied([], nothingPermits(request));
+    }
+    return { kind: "needs-approval", duties, policies: deciding };
   }
 
   /** The decision, and the smallest change that would have turned a denial into a permission. */
@@ -100,13 +102,10 @@ export class PolicyEngine {
     const known = this.#slices.get(key);
     if (known !== undefined) return known;
     const policies = slicePolicies(this.#set.policies, request);
-    const [rules, duties] = [
-      policies.filter(({ duty }) => duty === undefined),
-      policies.filter(({ duty }) => duty !== undefined),
-    ];
+    const permits = policies.filter(({ effect }) => effect === "permit");
     const slice = {
-      rules: prepare(`${this.#name}:${key}`, rules),
-      duties: duties.length === 0 ? undefined : prepare(`${this.#name}:${key}:duties`, duties),
+      all: prepare(`${this.#name}:${key}`, policies),
+      permits: prepare(`${this.#name}:${key}:permits`, permits),
     };
     this.#slices.set(key, slice);
     return slice;
