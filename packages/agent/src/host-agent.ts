@@ -1,6 +1,7 @@
 import type { Hypervisor } from "./hypervisor.ts";
 import type { LookRequest } from "./inspectable-view.ts";
 import type { ViewTable } from "./view-table.ts";
+import type { ScanRequest, VmScan } from "./vm-scan.ts";
 
 /** The states of a VM, in libvirt's words (virDomainState, libvirt-domain.h). */
 export const vmStates = [
@@ -57,6 +58,13 @@ export interface HostAgent extends AsyncDisposable {
    * what `pauseVm` throws too.
    */
   inspect(uuid: string, request: LookRequest, signal?: AbortSignal): Promise<ViewTable>;
+  /**
+   * What is on the disks of one state of the VM with `uuid`, running or not, read by a process without rights.
+   *
+   * Throws `vm/unknown`, `snapshot/unknown`, `disk/full`, `storage/*`, `image/*`, `inspect/budget`,
+   * `inspect/crashed`, `libvirt/*`. A disk that cannot be read is missed in the result.
+   */
+  scan(uuid: string, request: ScanRequest, signal?: AbortSignal): Promise<VmScan>;
   /** Calls `listener` for each event from now on; disposing ends it. */
   subscribe(listener: (event: HostEvent) => void): Disposable;
 }

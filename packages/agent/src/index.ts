@@ -55,3 +55,4 @@ export { inspectImage } from "./inspect-image.ts";
 export { inspectableView, type LookRequest, type ViewRequest } from "./inspectable-view.ts";
 export { attachHost, type HostOptions } from "./local-host.ts";
 export type { ViewItem, ViewTable, ViewValue } from "./view-table.ts";
+export type { ScannedState, ScanRequest, VmScan } from "./vm-scan.ts";

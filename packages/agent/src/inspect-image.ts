@@ -1,7 +1,7 @@
 import { flushCompileCache } from "node:module";
 import { openMemoryImage } from "@casemate/host/open-memory-image";
-import { inspectableView, type ViewRequest } from "./inspectable-view.ts";
 import { dropPrivileges } from "./confined/drop-privileges.ts";
+import { inspectableView, type ViewRequest } from "./inspectable-view.ts";
 import { type FindKernel, Guest } from "./inspector/guest.ts";
 import type { ViewTable } from "./view-table.ts";
 

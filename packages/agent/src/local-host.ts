@@ -15,8 +15,11 @@ import type { AgentVm, HostAgent, HostEvent, HostStatus } from "./host-agent.ts"
 import type { Hypervisor } from "./hypervisor.ts";
 import { inspectableView, type LookRequest } from "./inspectable-view.ts";
 import { type InspectedGuest, Inspector } from "./inspector.ts";
+import { HostContext } from "./local/host-context.ts";
 import { LocalHypervisor } from "./local/local-hypervisor.ts";
+import { LocalScans } from "./local/local-scans.ts";
 import type { ViewTable } from "./view-table.ts";
+import type { ScanRequest, VmScan } from "./vm-scan.ts";
 
 export interface HostOptions {
   /** The libvirt to attach to, on this machine: `qemu:///system`. */
@@ -43,7 +46,10 @@ export async function attachHost(
   const { state } = host;
   if (state.kind === "connected") {
     const hypervisor = new LocalHypervisor(host, directories);
-    return new LocalHost(host, state.info.hostname, place, pauses, hypervisor);
+    const scans = new LocalScans(new HostContext(host, directories));
+    // What cannot be ended now is ended when libvirt is connected to anew.
+    await scans.endAbandoned().catch(() => {});
+    return new LocalHost(host, state.info.hostname, place, pauses, { hypervisor, scans });
   }
   await host[Symbol.asyncDispose]();
   if (state.kind === "disconnected") throw state.cause;
@@ -56,6 +62,7 @@ class LocalHost implements HostAgent {
   readonly uri: string;
   readonly hypervisor: Hypervisor;
   readonly #host: LibvirtHost;
+  readonly #scans: LocalScans;
   readonly #pauses: string | undefined;
   readonly #inspector = new Inspector();
   readonly #listeners = new Set<(event: HostEvent) => void>();
@@ -68,10 +75,11 @@ class LocalHost implements HostAgent {
     name: string,
     place: string,
     pauses: string | undefined,
-    hypervisor: Hypervisor,
+    { hypervisor, scans }: { readonly hypervisor: Hypervisor; readonly scans: LocalScans },
   ) {
     this.#host = host;
     this.hypervisor = hypervisor;
+    this.#scans = scans;
     this.#pauses = pauses;
     this.name = name;
     this.uri = host.uri;
@@ -117,6 +125,10 @@ class LocalHost implements HostAgent {
     }
     const freeze = () => this.#pause(domain, pause.limit, signal);
     return { ...table, ...(await this.#inspector.lookFrozen(guest, request, freeze, signal)) };
+  }
+
+  async scan(uuid: string, request: ScanRequest, signal?: AbortSignal): Promise<VmScan> {
+    return await this.#scans.scan(uuid, request, signal);
   }
 
   subscribe(listener: (event: HostEvent) => void): Disposable {
@@ -190,6 +202,8 @@ class LocalHost implements HostAgent {
     for await (const event of this.#host.events()) {
       const told = asHostEvent(event);
       if (told !== undefined) for (const listener of this.#listeners) listener(told);
+      // What could not be ended while libvirt was away can be now; what fails is found at the next start.
+      if (event.kind === "connected") this.#scans.endAbandoned().catch(() => {});
       // A guest that stopped or booted anew is another guest: its kernel lies elsewhere.
       if ((event.kind === "lifecycle" && event.event === "stopped") || event.kind === "reboot") {
         // Not awaited: events do not wait for looks. What fails here shows in the next look.

@@ -37,6 +37,16 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./commands/scan.ts")).configureScan,
   },
   {
+    name: "exposed",
+    summary: "known vulnerabilities of every state that was scanned, and since when",
+    load: async () => (await import("./commands/exposed.ts")).configureExposed,
+  },
+  {
+    name: "advisories",
+    summary: "what is known of vulnerabilities",
+    load: async () => (await import("./commands/advisories.ts")).configureAdvisories,
+  },
+  {
     name: "login",
     summary: "begin a session with a control plane",
     load: async () => (await import("./commands/login.ts")).configureLogin,

@@ -9,11 +9,14 @@ import { openProjections } from "./facts/projections.ts";
 import { Reserve } from "./facts/reserve.ts";
 import { metrics } from "./metrics.ts";
 import { operations } from "./operations/operations.ts";
+import { scanVm } from "./operations/scan-vm.ts";
 import { appointAccount } from "./operations/system/appoint-account.ts";
 import { changePolicy } from "./operations/system/change-policy.ts";
 import { redactFact } from "./operations/system/redact-fact.ts";
 import { rotateKey } from "./operations/system/rotate-key.ts";
 import { openPolicy } from "./policy.ts";
+import { AdvisoryStore } from "./scans/advisory-store.ts";
+import { scannedStatesIn } from "./scans/scanned-states.ts";
 import type { Services } from "./services.ts";
 import { approvalKeysIn } from "./spine/approval-keys.ts";
 import { type BreakGlassUse, breakGlassIn } from "./spine/break-glass.ts";
@@ -59,6 +62,7 @@ export async function assemble(assembly: Assembly, stack: AsyncDisposableStack):
   const requests = requestsIn(projected.db);
   const world = worldIn(projected.db, facts);
   const events = eventHub();
+  const scannedStates = scannedStatesIn(store.db);
   const people = await openAccountService({
     directory,
     db: store.db,
@@ -74,6 +78,7 @@ export async function assemble(assembly: Assembly, stack: AsyncDisposableStack):
       ...{ facts, requests, gate, world, hosts, onFailure, atFaultPoint },
       operations: [
         ...operations,
+        scanVm(scannedStates),
         appointAccount(people),
         changePolicy(policy),
         redactFact(ledger),
@@ -102,10 +107,12 @@ export async function assemble(assembly: Assembly, stack: AsyncDisposableStack):
       events,
       hosts,
       world,
+      scannedStates,
     },
     approvalKeys: approvalKeysIn(store.db, facts),
     breakGlass: breakGlassIn(store.db, facts, gate, loud),
     inventory: inventoryIn(store.db),
+    advisories: new AdvisoryStore(directory),
     metrics: metrics(),
   };
 }

@@ -2,6 +2,7 @@ export type { Account, AccountList, Principal } from "./api/contract/account.ts"
 export type { ApiTokenList, NewApiToken } from "./api/contract/api-token.ts";
 export type { ErrorDocument } from "./api/contract/error-document.ts";
 export type { Event } from "./api/contract/event.ts";
+export type { ExposureList } from "./api/contract/exposure.ts";
 export type { Health } from "./api/contract/health.ts";
 export type { HostList } from "./api/contract/host-list.ts";
 export type { NewSession, OidcCeremony, SessionList, TotpOffer } from "./api/contract/session.ts";

@@ -5,6 +5,8 @@ import type { Tokens } from "./accounts/tokens.ts";
 import type { FactLog } from "./facts/fact-log.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Policy } from "./policy.ts";
+import type { AdvisoryStore } from "./scans/advisory-store.ts";
+import type { ScannedStates } from "./scans/scanned-states.ts";
 import type { ApprovalKeys } from "./spine/approval-keys.ts";
 import type { BreakGlass } from "./spine/break-glass.ts";
 import type { Gate } from "./spine/gate.ts";
@@ -31,6 +33,8 @@ export interface Services {
   readonly events: EventHub;
   readonly inventory: Inventory;
   readonly world: World;
+  readonly scannedStates: ScannedStates;
+  readonly advisories: AdvisoryStore;
   readonly metrics: Metrics;
   /** The hosts attached now, by id. */
   readonly hosts: ReadonlyMap<string, HostAgent>;

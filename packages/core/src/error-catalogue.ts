@@ -558,6 +558,11 @@ export const errorCatalogue = {
     status: 422,
     exit: ExitCode.inconclusive,
   },
+  "inspect/torn": {
+    next: "Look again, or with --pause: what the guest changes meanwhile cannot be read of one moment.",
+    status: 422,
+    exit: ExitCode.inconclusive,
+  },
   "inspect/crashed": {
     next: "Look again; if it happens again, treat the guest as suspicious.",
     status: 422,
@@ -572,6 +577,21 @@ export const errorCatalogue = {
     next: "Report what the message names; all else was scanned.",
     status: 422,
     exit: ExitCode.inconclusive,
+  },
+  "baseline/malformed": {
+    next: "Give a file that `casemate scan --save-baseline` wrote.",
+    status: 422,
+    exit: ExitCode.failed,
+  },
+  "rules/unreadable": {
+    next: "Give files of YARA rules, or directories with some that end in .yar or .yara.",
+    status: 400,
+    exit: ExitCode.failed,
+  },
+  "rules/malformed": {
+    next: "Mend what it names, or leave that file out; `include` and modules that YARA-X lacks are not supported.",
+    status: 422,
+    exit: ExitCode.failed,
   },
   "feed/malformed": {
     next: "Get the feed anew, or give one of OSV, Debian's security tracker or a Debian archive.",

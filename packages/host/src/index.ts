@@ -5,10 +5,13 @@ export type {
   LayerDescription,
 } from "./disk/disk-description.ts";
 export { diskFrom } from "./disk/disk-from.ts";
+export { endAbandonedFollows } from "./disk/follow/end-follow.ts";
+export { FollowedDisks, type WrittenView } from "./disk/follow/followed-disks.ts";
 export { type ForeignFormat, foreignFormats } from "./disk/foreign-format.ts";
 export { endAbandonedViews } from "./disk/live/end-abandoned-views.ts";
 export type { WithConnection } from "./disk/live/end-view.ts";
 export { LiveView, type ViewedDisk } from "./disk/live/live-view.ts";
+export type { DiskRange } from "./disk/nbd/read-dirty-ranges.ts";
 export { type OpenDisks, openVmDisks } from "./disk/open-vm-disks.ts";
 export { capabilities } from "./doctor/capabilities.ts";
 export type {

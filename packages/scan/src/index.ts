@@ -29,12 +29,24 @@ export {
 } from "./advisories/snapshot/signed-snapshot.ts";
 export { type FeedSummary, SnapshotBuilder } from "./advisories/snapshot/snapshot-builder.ts";
 export type { Collector } from "./collector.ts";
+export type { RowChange } from "./diff/compare-rows.ts";
+export type { DiffedState, DiffOptions, SystemDiff } from "./diff/diff-systems.ts";
+export type { FileAspect, FileChange, FileState } from "./diff/file-change.ts";
+export type { FileEvent, MetadataChanges } from "./follow/file-event.ts";
+export { type ByteRange, RangeSet } from "./follow/range-set.ts";
+export { SystemIndex } from "./follow/system-index.ts";
+export { type TreeChanges, TreeIndex } from "./follow/tree-index.ts";
+export type { Baseline, BaselineFile } from "./integrity/baseline.ts";
 export { type InventoryRows, inventory, type SectionName } from "./inventory.ts";
 export type { Look } from "./look.ts";
+export type { MalwareHit } from "./malware/malware-hit.ts";
+export { type ClamVerdict, scanWithClamd } from "./malware/scan-with-clamd.ts";
 export {
   type DatedInventory,
   type FirstExposure,
   findFirstExposures,
+  joinExposures,
+  type MatchedState,
 } from "./match/find-first-exposures.ts";
 export { findUpdates, type PendingUpdate } from "./match/find-updates.ts";
 export {
@@ -45,8 +57,29 @@ export {
 } from "./match/match-inventories.ts";
 export type { VulnerabilityFinding } from "./match/vulnerability-finding.ts";
 export type { Missed } from "./missed.ts";
+export type { Finding, FindingKind, FindingRule } from "./output/finding.ts";
+export { type DocumentFormat, documentFormats, formatDocument } from "./output/format-document.ts";
+export type { ScanReport } from "./output/scan-report.ts";
 export type { InstalledPackage, PackageType } from "./packages/installed-package.ts";
+export type { KernelState } from "./running/kernel-states.ts";
+export { missedInMemory } from "./running/missed-in-memory.ts";
+export type { OutdatedProgram } from "./running/outdated-programs.ts";
+export type { PackageUse, PackageUseState, UsingProcess } from "./running/package-use.ts";
+export { packageUseFinder, type UsedPackage } from "./running/package-use-finder.ts";
+export type { Endpoint, ProcessEvidence } from "./running/process-evidence.ts";
+export type {
+  FileMapping,
+  ListeningSocket,
+  MemoryGap,
+  MemoryRows,
+  MountedDevice,
+  RunningKernel,
+  RunningMemory,
+  RunningProcess,
+} from "./running/running-memory.ts";
+export { type RunningRows, runningSections } from "./running/running-sections.ts";
 export { type ScanOptions, type SystemScan, scanSystem } from "./scan.ts";
+export type { Secret } from "./secrets/secret.ts";
 export {
   type Found,
   type Section,

@@ -11,16 +11,25 @@ import { type Identifier, identifiers } from "./identity/identifiers.ts";
 import { type PrivilegedFile, privilegedFiles } from "./identity/privileged-files.ts";
 import { type SshHostKey, sshHostKeys } from "./identity/ssh-host-keys.ts";
 import { type UserAccount, users } from "./identity/users.ts";
+import { type IntegrityRows, integritySections } from "./integrity/integrity-sections.ts";
+import type { MalwareHit } from "./malware/malware-hit.ts";
+import { malwareSection } from "./malware/malware-section.ts";
 import { apk } from "./packages/apk.ts";
 import { dpkg } from "./packages/dpkg.ts";
 import type { InstalledPackage } from "./packages/installed-package.ts";
+import { nodePackages } from "./packages/languages/node-packages.ts";
+import { programPackages } from "./packages/languages/program-packages.ts";
+import { pythonPackages } from "./packages/languages/python-packages.ts";
+import { orderPackages } from "./packages/order-packages.ts";
 import { rpm } from "./packages/rpm/rpm.ts";
+import type { Secret } from "./secrets/secret.ts";
+import { secretsSection } from "./secrets/secrets-section.ts";
 import { type Sections, sectionNames } from "./section.ts";
 import { type Schedule, schedules } from "./services/schedules.ts";
 import { type EnabledService, services } from "./services/services.ts";
 
 /** What is on a system, by section: one row of each. */
-export interface InventoryRows {
+export interface InventoryRows extends IntegrityRows {
   readonly packages: InstalledPackage;
   readonly kernels: InstalledKernel;
   readonly kernelModules: KernelModule;
@@ -34,6 +43,8 @@ export interface InventoryRows {
   readonly schedules: Schedule;
   readonly privilegedFiles: PrivilegedFile;
   readonly containerImages: ContainerImage;
+  readonly secrets: Secret;
+  readonly malware: MalwareHit;
 }
 
 export type SectionName = keyof InventoryRows;
@@ -42,6 +53,8 @@ export type SectionName = keyof InventoryRows;
 export const inventory: Sections<InventoryRows> = {
   packages: {
     title: "installed packages",
+    key: ({ type, name, architecture, from }) => `${type} ${name} ${architecture ?? from}`,
+    order: orderPackages,
     columns: [
       { title: "TYPE", text: ({ type }) => type },
       { title: "NAME", text: ({ name }) => name },
@@ -50,9 +63,11 @@ export const inventory: Sections<InventoryRows> = {
       { title: "FROM", text: ({ from }) => from },
     ],
     collectors: [dpkg, rpm, apk],
+    visitors: [pythonPackages, nodePackages, programPackages],
   },
   kernels: {
     title: "kernels",
+    key: ({ path }) => path,
     columns: [
       { title: "RELEASE", text: ({ release }) => release },
       { title: "DEFAULT", text: ({ isDefault }) => (isDefault ? "yes" : "-") },
@@ -64,6 +79,7 @@ export const inventory: Sections<InventoryRows> = {
   kernelModules: {
     title: "kernel modules",
     isLong: true,
+    key: ({ path }) => path,
     columns: [
       { title: "RELEASE", text: ({ release }) => release },
       { title: "NAME", text: ({ name }) => name },
@@ -73,6 +89,7 @@ export const inventory: Sections<InventoryRows> = {
   },
   identifiers: {
     title: "identifiers of the machine",
+    key: ({ kind, path }) => `${kind} ${path}`,
     columns: [
       { title: "KIND", text: ({ kind }) => kind },
       { title: "VALUE", text: ({ value }) => value },
@@ -82,6 +99,7 @@ export const inventory: Sections<InventoryRows> = {
   },
   users: {
     title: "users",
+    key: ({ name }) => name,
     columns: [
       { title: "NAME", text: ({ name }) => name },
       { title: "UID", align: "right", text: ({ uid }) => `${uid}` },
@@ -94,6 +112,7 @@ export const inventory: Sections<InventoryRows> = {
   },
   groups: {
     title: "groups",
+    key: ({ name }) => name,
     columns: [
       { title: "NAME", text: ({ name }) => name },
       { title: "GID", align: "right", text: ({ gid }) => `${gid}` },
@@ -103,6 +122,7 @@ export const inventory: Sections<InventoryRows> = {
   },
   sshHostKeys: {
     title: "SSH host keys",
+    key: ({ path }) => path,
     columns: [
       { title: "BITS", align: "right", text: ({ bits }) => `${bits ?? "-"}` },
       { title: "FINGERPRINT", text: ({ fingerprint }) => fingerprint },
@@ -113,6 +133,7 @@ export const inventory: Sections<InventoryRows> = {
   },
   authorizedKeys: {
     title: "keys that open accounts over SSH",
+    key: ({ user, fingerprint, path }) => `${user} ${fingerprint} ${path}`,
     columns: [
       { title: "USER", text: ({ user }) => user },
       { title: "FINGERPRINT", text: ({ fingerprint }) => fingerprint },
@@ -124,6 +145,7 @@ export const inventory: Sections<InventoryRows> = {
   },
   certificates: {
     title: "certificates",
+    key: ({ path, subject }) => `${path} ${subject}`,
     columns: [
       { title: "UNTIL", text: ({ notAfter }) => notAfter },
       { title: "SUBJECT", text: ({ subject }) => subject },
@@ -134,6 +156,7 @@ export const inventory: Sections<InventoryRows> = {
   },
   services: {
     title: "services that start by themselves",
+    key: ({ name, manager }) => `${manager} ${name}`,
     columns: [
       { title: "NAME", text: ({ name }) => name },
       { title: "MANAGER", text: ({ manager }) => manager },
@@ -144,6 +167,7 @@ export const inventory: Sections<InventoryRows> = {
   },
   schedules: {
     title: "things done at their time",
+    key: ({ kind, path, command }) => `${kind} ${path} ${command}`,
     columns: [
       { title: "KIND", text: ({ kind }) => kind },
       { title: "WHEN", text: ({ when }) => when },
@@ -155,6 +179,7 @@ export const inventory: Sections<InventoryRows> = {
   },
   privilegedFiles: {
     title: "set-user-ID and set-group-ID files",
+    key: ({ path }) => path,
     columns: [
       { title: "MODE", text: ({ mode }) => mode },
       { title: "UID", align: "right", text: ({ uid }) => `${uid}` },
@@ -165,6 +190,7 @@ export const inventory: Sections<InventoryRows> = {
   },
   containerImages: {
     title: "container images",
+    key: ({ store, id }) => `${store} ${id}`,
     columns: [
       { title: "STORE", text: ({ store }) => store },
       { title: "NAMES", text: ({ names }) => names.join(" ") || "-" },
@@ -174,6 +200,9 @@ export const inventory: Sections<InventoryRows> = {
     ],
     collectors: [dockerImages, podmanImages, containerdImages],
   },
+  ...integritySections,
+  secrets: secretsSection(),
+  malware: malwareSection(),
 };
 
 export const inventorySections: readonly SectionName[] = sectionNames(inventory);

@@ -1,5 +1,6 @@
 import type { CasemateError } from "@casemate/core";
 import type { DirectoryEntry, FileSystem } from "@casemate/formats/disk";
+import type { Missed } from "./missed.ts";
 import type { VisitedFile } from "./visitor.ts";
 
 /**
@@ -22,6 +23,8 @@ export interface Look {
    * What is there and cannot be opened is missed. Throws `inspect/budget` alone.
    */
   open(path: string): VisitedFile | undefined;
+  /** What was missed so far, each thing once. */
+  readonly missed: readonly Missed[];
   /** "Could not look": ends in `missed` of the result. */
   miss(path: string, problem: CasemateError): void;
 }

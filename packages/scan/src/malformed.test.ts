@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
+import { deflateSync } from "node:zlib";
 import { CasemateError } from "@casemate/core";
 import fc from "fast-check";
 import { findGrubDefault, parseGrubMenu } from "./boot/grub-menu.ts";
@@ -10,6 +11,16 @@ import { type BoltTree, makeBoltDatabase } from "./containers/bolt.fixture.ts";
 import { type BoltBucket, openBoltDatabase } from "./containers/bolt-database.ts";
 import { parseSshPublicKey } from "./identity/ssh-public-key.ts";
 import { walkDeb822 } from "./packages/deb822.ts";
+import {
+  makeElf,
+  makeInlineBuildInfo,
+  makePointedBuildInfo,
+  visitedFile,
+} from "./packages/languages/elf.fixture.ts";
+import { parseGoModules } from "./packages/languages/go-modules.ts";
+import { nodePackages } from "./packages/languages/node-packages.ts";
+import { programPackages } from "./packages/languages/program-packages.ts";
+import { pythonPackages } from "./packages/languages/python-packages.ts";
 import { packageUrl } from "./packages/package-url.ts";
 import { makeNdbDatabase } from "./packages/rpm/ndb.fixture.ts";
 import { walkNdbBlobs } from "./packages/rpm/ndb-database.ts";
@@ -139,6 +150,47 @@ function countItems(bucket: BoltBucket): number {
   }
   return found;
 }
+
+test("programPackages: mutants of programs end in an error of the catalogue", () => {
+  const lines = "path\texample.org/a\nmod\texample.org/a\tv1.0.0\ndep\tb.org/c\tv2.0.0\n";
+  const crates = deflateSync('{"packages":[{"name":"a","version":"1.0.0"}]}', { level: 0 });
+  const list = (bytes: Buffer) => [...programPackages.visit(visitedFile("/x", bytes))].length;
+  for (const order of ["little", "big"] as const) {
+    const kind = { bits: order === "little" ? 64 : 32, order } as const;
+    for (const info of [
+      makeInlineBuildInfo("go1.22.5", lines),
+      makePointedBuildInfo("go1.17", lines, kind),
+    ]) {
+      const sections = { ".go.buildinfo": info, ".dep-v0": crates };
+      const file = makeElf({ ...kind, sections });
+      assert.equal(list(file), 4);
+      assertHolds(mutantsOf(file), (bytes) => void list(bytes));
+    }
+  }
+});
+
+test("pythonPackages, nodePackages, parseGoModules: any text", () => {
+  const words = ["Name: a", "Version: 1", "mod\ta\tv1", "=>\tb\tv2", "=>\t../c", "", '{"name":'];
+  const text = fc
+    .array(fc.oneof(fc.constantFrom(...words), fc.string({ unit: "binary" }), fc.json()))
+    .map((lines) => lines.join("\n"));
+  const member = fc.record({ name: fc.jsonValue(), version: fc.jsonValue() }).map(toJson);
+  fc.assert(
+    fc.property(fc.oneof(text, member, fc.json()), (each) => {
+      parseGoModules(each);
+      const file = visitedFile("/srv/node_modules/a/package.json", Buffer.from(each));
+      for (const visitor of [pythonPackages, nodePackages]) {
+        try {
+          for (const { purl } of visitor.visit(file)) assert.match(purl, /^pkg:[\x21-\x7e]*$/);
+        } catch (thrown) {
+          assert.ok(thrown instanceof CasemateError);
+        }
+      }
+    }),
+  );
+});
+
+const toJson = (value: object): string => JSON.stringify(value);
 
 test("parseRpmHeader, parseSshPublicKey, parseKernelBanner: any bytes", () => {
   fc.assert(

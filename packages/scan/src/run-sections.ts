@@ -1,6 +1,7 @@
 import { CasemateError } from "@casemate/core";
 import { attempt } from "./attempt.ts";
 import type { Look } from "./look.ts";
+import { freshUnits, type ScanUnits } from "./reuse/scan-units.ts";
 import type { ScanBudget } from "./scan-budget.ts";
 import { type Found, type Sections, sectionNames } from "./section.ts";
 import { type TreeCount, type Visiting, walkFiles } from "./walk-files.ts";
@@ -17,8 +18,11 @@ export interface RunResult<Rows extends Record<keyof Rows, object>> {
 
 export interface RunOptions<Rows> {
   readonly budget: ScanBudget;
-  /** The sections that are asked for; all unless given. */
+  /** The sections that are asked for; unless given, all but those on request. */
   readonly only?: readonly (keyof Rows)[] | undefined;
+  /** Whose contents visitors get to read; of all files unless given. */
+  readonly reads?: ((path: string) => boolean) | undefined;
+  readonly units?: ScanUnits | undefined;
 }
 
 /**
@@ -28,7 +32,7 @@ export interface RunOptions<Rows> {
 export function runSections<Rows extends Record<keyof Rows, object>>(
   look: Look,
   sections: Sections<Rows>,
-  { budget, only = sectionNames(sections) }: RunOptions<Rows>,
+  { budget, only = usualSections(sections), units = freshUnits, reads }: RunOptions<Rows>,
 ): RunResult<Rows> {
   const found: { [Name in keyof Rows]?: Rows[Name][] } = {};
   const visitors: Visiting[] = [];
@@ -38,12 +42,15 @@ export function runSections<Rows extends Record<keyof Rows, object>>(
     found[name] = rows;
     const { collectors = [], visitors: own = [], surveys = [] } = sections[name];
     for (const collector of collectors) {
-      attempt(look, collector.id, () => take(collector.collect(look), rows, budget));
+      attempt(look, collector.id, () => take(units.collect(look, collector), rows, budget));
     }
     for (const visitor of own) {
       visitors.push({
-        wants: (path, stat) => visitor.wants(path, stat),
-        visit: (file) => take(visitor.visit(file), rows, budget),
+        wants: (path, stat) => {
+          const wanted = visitor.wants(path, stat);
+          return wanted === "contents" && reads?.(path) === false ? "nothing" : wanted;
+        },
+        visit: (file, node) => take(units.visit(visitor, file, node), rows, budget),
       });
     }
     for (const survey of surveys) {
@@ -61,11 +68,17 @@ export function runSections<Rows extends Record<keyof Rows, object>>(
     const counted = { files: 0, unreadable: 0 };
     walked = counted;
     attempt(look, "/", () => {
-      walkFiles(look, visitors, { budget, counted });
+      walkFiles(look, visitors, { tree: units.tree(look), budget, counted });
       for (const end of endings) end();
     });
   }
   return { found, walked };
+}
+
+function usualSections<Rows extends Record<keyof Rows, object>>(
+  sections: Sections<Rows>,
+): readonly (keyof Rows)[] {
+  return sectionNames(sections).filter((name) => sections[name].isOnRequest !== true);
 }
 
 /** Adds the rows. HOSTILE: they may go on without end, and each take its time. */

@@ -16,6 +16,14 @@ export interface Section<Row extends object> {
   readonly columns: readonly SectionColumn<Row>[];
   /** Thousands of rows on every system: people get to see how many, unless they ask for it alone. */
   readonly isLong?: boolean;
+  /** It takes reading all of many files: it is done where it is asked for. */
+  readonly isOnRequest?: boolean;
+  /** What stays the same of a row while the rest of it changes; without one, the whole row is. */
+  key?(row: Row): string;
+  /** Which of two rows of one key is the newer: negative where `before` is older. `undefined` where nobody can tell. */
+  order?(before: Row, after: Row): number | undefined;
+  /** What is left out on purpose, for people: nobody is to take it for looked at. */
+  readonly omitted?: readonly string[];
   readonly collectors?: readonly Collector<Row>[];
   readonly visitors?: readonly Visitor<Row>[];
   readonly surveys?: readonly Survey<Row>[];

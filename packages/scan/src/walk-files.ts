@@ -1,4 +1,5 @@
 import { CasemateError } from "@casemate/core";
+import type { FileNode, FileSystem } from "@casemate/formats/disk";
 import type { Look } from "./look.ts";
 import type { ScanBudget } from "./scan-budget.ts";
 import type { VisitedFile, Visitor } from "./visitor.ts";
@@ -12,6 +13,7 @@ export interface TreeCount {
 }
 
 export interface WalkOptions {
+  readonly tree: FileSystem;
   readonly budget: ScanBudget;
   /** Counted up as the walk goes on, and so right when it ends early. */
   readonly counted: TreeCount;
@@ -19,7 +21,8 @@ export interface WalkOptions {
 
 /** A visitor, and where its rows go. */
 export interface Visiting extends Pick<Visitor<object>, "wants"> {
-  visit(file: VisitedFile): void;
+  /** @param node the file as the walk found it */
+  visit(file: VisitedFile, node: FileNode): void;
 }
 
 /**
@@ -29,9 +32,9 @@ export interface Visiting extends Pick<Visitor<object>, "wants"> {
 export function walkFiles(
   look: Look,
   visitors: readonly Visiting[],
-  { budget, counted }: WalkOptions,
+  { tree, budget, counted }: WalkOptions,
 ): void {
-  for (const { path, node, problem } of look.files.walk()) {
+  for (const { path, node, problem } of tree.walk()) {
     counted.files += 1;
     if (counted.files % 64 === 0) budget.verify();
     if (problem !== undefined) {
@@ -45,7 +48,7 @@ export function walkFiles(
       if (wanted === "nothing" || (wanted === "contents" && node.stat.type !== "file")) continue;
       file ??= new WalkedFile(path, node, budget);
       try {
-        visitor.visit(file);
+        visitor.visit(file, node);
       } catch (thrown) {
         if (!(thrown instanceof CasemateError) || thrown.code === "inspect/budget") throw thrown;
         look.miss(path, thrown);

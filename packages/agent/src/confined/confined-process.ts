@@ -125,12 +125,7 @@ export function startConfinedProcess<Request, Answer>({
  * nobody; then it has none.
  */
 function commandLine(main: string): readonly string[] {
-  const program = [
-    process.execPath,
-    "--max-old-space-size=256",
-    main,
-    String(process.pid),
-  ];
+  const program = [process.execPath, "--max-old-space-size=256", main, String(process.pid)];
   const confined = ["setpriv", "--no-new-privs", "--pdeathsig", "KILL"];
   if (process.getuid?.() !== 0) return [...confined, "--", ...program];
   return [

@@ -33,6 +33,8 @@ test("walkFrames: a length beyond the bound, a cut frame and no JSON are inspect
     encodeFrame({ a: 1 }).subarray(0, 6),
     Buffer.of(2, 0, 0, 0, 0x7b, 0x7b),
   ]) {
-    await assert.rejects(Array.fromAsync(walkFrames(cut(bytes, []), "inspector")), { code: "inspect/crashed" });
+    await assert.rejects(Array.fromAsync(walkFrames(cut(bytes, []), "inspector")), {
+      code: "inspect/crashed",
+    });
   }
 });

@@ -19,7 +19,7 @@ export interface Failure {
  * stdin, answers go to stdout. The process's only argument is the agent's process id.
  */
 export async function serve<Request, Answer>(
-  answer: (request: Request) => Promise<Answer>,
+  answer: (request: Request) => Promise<Answer | Failure>,
   encode: (answer: Answer | Failure) => Buffer,
 ): Promise<void> {
   dropPrivileges();

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { encodeAnswer } from "./encode-answer.ts";
 import { walkFrames } from "../confined/frames.ts";
+import { encodeAnswer } from "./encode-answer.ts";
 
 async function decode(frame: Buffer): Promise<unknown> {
   async function* stream() {

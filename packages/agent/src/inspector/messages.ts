@@ -1,7 +1,8 @@
 import { CasemateError, type ErrorCode, errorCatalogue } from "@casemate/core";
 import type { Consistency, Damage } from "@casemate/inspect";
+import { isRecord, parseFailure, parseRow } from "../confined/parse-row.ts";
 import type { ViewRequest } from "../inspectable-view.ts";
-import type { ViewItem, ViewTable, ViewValue } from "../view-table.ts";
+import type { ViewTable } from "../view-table.ts";
 
 /**
  * What the agent asks its inspector. The memory of a guest to attach comes over the other socket just before,
@@ -27,9 +28,6 @@ export type InspectorAnswer =
 const limits = {
   items: 1_000_000,
   damaged: 1_000,
-  keys: 64,
-  text: 64 * 1024,
-  depth: 4,
   message: 1_000,
 };
 
@@ -47,12 +45,17 @@ export function parseAnswer(value: unknown): InspectorAnswer {
   if (!isRecord(value)) throw unfit("no object");
   if (value["done"] === true) return { done: true };
   const { error, items, elapsedMs, consistency, damaged } = value;
-  if (isRecord(error)) return { error: parseError(error) };
+  if (isRecord(error)) return { error: parseFailure(error, codes, unfit) };
   if (!Array.isArray(items) || items.length > limits.items) throw unfit("no list of items");
   if (typeof elapsedMs !== "number" || !(elapsedMs >= 0)) throw unfit("no time");
   if (!isConsistency(consistency)) throw unfit("no word on consistency");
   if (!Array.isArray(damaged) || damaged.length > limits.damaged) throw unfit("no list of damage");
-  return { items: items.map(parseItem), elapsedMs, consistency, damaged: damaged.map(parseDamage) };
+  return {
+    items: items.map((item) => parseRow(item, unfit)),
+    elapsedMs,
+    consistency,
+    damaged: damaged.map(parseDamage),
+  };
 }
 
 function isConsistency(value: unknown): value is Consistency {
@@ -64,19 +67,6 @@ function parseDamage(damage: unknown): Damage {
   const { object, reason } = damage;
   if (typeof object !== "string" || typeof reason !== "string") throw unfit("half a damage");
   return { object: object.slice(0, limits.message), reason: reason.slice(0, limits.message) };
-}
-
-function parseError(error: Record<string, unknown>): { code: ErrorCode; message: string } {
-  const { code, message } = error;
-  if (typeof code !== "string" || typeof message !== "string") throw unfit("half an error");
-  return {
-    code: isErrorCode(code) ? code : "inspect/crashed",
-    message: message.slice(0, limits.message),
-  };
-}
-
-function isErrorCode(code: string): code is ErrorCode {
-  return codes.has(code);
 }
 
 function unfit(seen: string): CasemateError {

@@ -96,7 +96,7 @@ export class HostContext {
       for (const disk of disks) {
         const layers = [disk.source, ...disk.backing.map(({ source }) => source)];
         for (const [depth, source] of layers.entries()) {
-          const path = await this.#pathOf(source, signal);
+          const path = await this.pathOf(source, signal);
           const written = depth === 0 && !disk.readonly;
           if (path !== undefined) users.push({ path, vm: name, running, written });
         }
@@ -121,7 +121,8 @@ export class HostContext {
     }
   }
 
-  async #pathOf(source: DiskSource, signal?: AbortSignal): Promise<string | undefined> {
+  /** The file that a disk is in; undefined where it is in none of this machine. */
+  async pathOf(source: DiskSource, signal?: AbortSignal): Promise<string | undefined> {
     switch (source.kind) {
       case "file":
       case "block":

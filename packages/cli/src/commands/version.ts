@@ -1,6 +1,6 @@
-import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import type { Context } from "../context.ts";
+import { readOwnVersion } from "../own-version.ts";
 
 export function configureVersion(command: Command, { output }: Context): void {
   command.option("--json", "print JSON").action(() => {
@@ -16,10 +16,4 @@ export function configureVersion(command: Command, { output }: Context): void {
       output.text(`SQLite ${versions.sqlite}, OpenSSL ${versions.openssl})\n`);
     }
   });
-}
-
-function readOwnVersion(): string {
-  const path = new URL("../../package.json", import.meta.url);
-  const { version } = JSON.parse(readFileSync(path, "utf8"));
-  return String(version);
 }

@@ -1,12 +1,17 @@
 import { apiVersion } from "@casemate/core";
 
+/** A document of `kind` as JSON text, its last line ended. */
+export function renderJson(kind: string, fields: object): string {
+  return renderValue({ apiVersion, kind, ...fields });
+}
+
 /**
- * A document of `kind` as JSON text, its last line ended.
+ * A value as JSON text, its last line ended.
  *
  * HOSTILE: values may hold what steers a terminal; JSON's own escapes stand in its place.
  */
-export function renderJson(kind: string, fields: object): string {
-  const text = JSON.stringify({ apiVersion, kind, ...fields }, keepNumbers, 2);
+export function renderValue(value: object): string {
+  const text = JSON.stringify(value, keepNumbers, 2);
   return `${text.replaceAll(steering, escapeUnit)}\n`;
 }
 

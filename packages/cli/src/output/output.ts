@@ -1,4 +1,4 @@
-import { renderJson } from "./json.ts";
+import { renderJson, renderValue } from "./json.ts";
 import { printable } from "./printable.ts";
 import { type Style, styleFor } from "./style.ts";
 import { renderTable, type TableColumn } from "./table.ts";
@@ -11,6 +11,8 @@ export interface Output {
   text(text: string): void;
   table(columns: readonly TableColumn[], rows: readonly (readonly string[])[]): void;
   document(kind: string, fields: object): void;
+  /** JSON of somebody else's format. */
+  value(value: object): void;
   /** A guest's own bytes, as they are; a terminal gets them as text that cannot steer it. HOSTILE. */
   contents(bytes: Uint8Array): void;
 }
@@ -22,12 +24,15 @@ export function outputTo(
 ): Output {
   const colour = stream.isTTY === true && !options.noColour && options.terminal !== "dumb";
   const style = styleFor(colour);
+  // What goes elsewhere than to a terminal keeps a row in a line.
+  const width = () => (stream.isTTY === true ? stream.columns : undefined);
   return {
     json: options.json,
     style,
     text: (text) => void stream.write(text),
-    table: (columns, rows) => void stream.write(renderTable(columns, rows, style)),
+    table: (columns, rows) => void stream.write(renderTable(columns, rows, style, width())),
     document: (kind, fields) => void stream.write(renderJson(kind, fields)),
+    value: (value) => void stream.write(renderValue(value)),
     contents: (bytes) => void stream.write(stream.isTTY === true ? renderText(bytes) : bytes),
   };
 }

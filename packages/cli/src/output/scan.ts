@@ -1,16 +1,27 @@
 import type { DiskScan } from "@casemate/agent/scan-disks";
 import { formatBytes } from "@casemate/core";
-import type { Found, InventoryRows, Section, SectionName } from "@casemate/scan";
+import type { Amount, Found, InventoryRows, Section, SectionName } from "@casemate/scan";
 import { inventory, inventorySections } from "@casemate/scan/inventory";
 import type { Output } from "./output.ts";
 import { printable } from "./printable.ts";
 
-/** A scan for people: the system, its volumes, a table a section, and what could not be looked at. */
-export function printScan(scan: DiskScan<InventoryRows>, output: Output): void {
-  const { os, volumes, coverage, found, missed } = scan;
-  const system = os?.prettyName ?? os?.id ?? "a system that does not say what it is";
-  const read = `${formatBytes(coverage.bytes.read)} of ${formatBytes(coverage.bytes.total)}`;
-  output.text(`${output.style.strong(printable(system))}, ${read} of its volumes readable\n\n`);
+type Scan = DiskScan<InventoryRows>;
+
+/** More rows of a section than this are told by their number, unless they were asked for. */
+const MOST_ROWS = 25;
+/** More than this of what was missed does not help anybody to see what matters. */
+const MOST_MISSED = 20;
+
+/**
+ * A scan for people: what the system is, whether all of it could be looked at, its volumes, and a table for each
+ * section that is short or was asked for.
+ */
+export function printScan(scan: Scan, output: Output): void {
+  const { os, volumes, found } = scan;
+  const system = os?.prettyName ?? os?.id ?? "A system that does not say what it is";
+  output.text(`${output.style.strong(printable(system))}\n`);
+  printCoverage(scan, output);
+  output.text("\n");
   output.table(
     [{ title: "VOLUME" }, { title: "TYPE" }, { title: "SIZE", align: "right" }, { title: "AT" }],
     volumes.map(({ name, type = "-", size, mountedAt, state }) => [
@@ -21,27 +32,68 @@ export function printScan(scan: DiskScan<InventoryRows>, output: Output): void {
     ]),
   );
   for (const name of inventorySections) printSection(name, found, output);
-  if (missed.length === 0) return;
+  const none = inventorySections.filter((name) => found[name]?.length === 0);
+  if (none.length === 0) return;
   output.text("\n");
+  output.table([{ title: "NONE FOUND" }], [[none.map((name) => inventory[name].title).join(", ")]]);
+  for (const name of none) printOmitted(inventory[name], output);
+}
+
+/** How much of it was looked at, and what was not: before all that was found, which is only so much worth. */
+function printCoverage({ coverage, missed }: Scan, output: Output): void {
+  const { volumes, bytes, files } = coverage;
+  const amounts = [
+    `${portion(volumes)} volumes (${formatBytes(bytes.read)} of ${formatBytes(bytes.total)})`,
+    ...(files === undefined ? [] : [`${portion(files)} files and directories`]),
+  ].join(", ");
+  if (missed.length === 0) {
+    output.text(`All of it was looked at: ${amounts}.\n`);
+    return;
+  }
+  const { bad } = output.style;
+  output.text(
+    `${bad(`Not all of it could be looked at, ${missed.length} missed`)}: ${amounts}.\n\n`,
+  );
   output.table(
     [{ title: "NOT LOOKED AT" }, { title: "REASON" }],
-    missed.map(({ what, reason }) => [what, reason]),
+    missed.slice(0, MOST_MISSED).map(({ what, reason }) => [what, reason]),
   );
+  if (missed.length <= MOST_MISSED) return;
+  output.text(`… and ${missed.length - MOST_MISSED} more: see all with --format json.\n`);
 }
+
+const portion = ({ read, total }: Amount) => `${read} of ${total}`;
 
 function printSection<Name extends SectionName>(
   name: Name,
   found: Found<InventoryRows>,
   output: Output,
 ): void {
-  const rows = found[name];
-  if (rows === undefined) return;
+  const rows = found[name] ?? [];
+  if (rows.length === 0) return;
   const { title, columns, isLong }: Section<InventoryRows[Name]> = inventory[name];
-  output.text(`\n${output.style.strong(`${title}: ${rows.length}`)}\n`);
-  const isAlone = Object.keys(found).length === 1;
-  if (rows.length === 0 || (isLong === true && !isAlone)) return;
-  output.table(
-    columns,
-    rows.map((row) => columns.map((column) => column.text(row))),
-  );
+  const isShort = isLong !== true && rows.length <= MOST_ROWS;
+  const isShown = isShort || isChoice(found);
+  const hint = isShown ? "" : output.style.faint(`  (--only ${name} lists them)`);
+  output.text(`\n${output.style.strong(`${title}: ${rows.length}`)}${hint}\n`);
+  if (isShown) {
+    output.table(
+      columns,
+      rows.map((row) => columns.map((column) => column.text(row))),
+    );
+  }
+  printOmitted(inventory[name], output);
 }
+
+function printOmitted(
+  { title, omitted = [] }: Pick<Section<object>, "title" | "omitted">,
+  output: Output,
+): void {
+  for (const each of omitted) output.text(output.style.faint(`${title} leave out: ${each}\n`));
+}
+
+/** Whether these sections were asked for by name. */
+const isChoice = (found: Found<InventoryRows>) =>
+  inventorySections.some(
+    (name) => found[name] === undefined && inventory[name].isOnRequest !== true,
+  );

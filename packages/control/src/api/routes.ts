@@ -27,6 +27,7 @@ import { addApprovalKey, approvalKey, revokeApprovalKey } from "./routes/approva
 import { breakGlassUses, reviewBreakGlass, sealBreakGlass } from "./routes/break-glass.ts";
 import { vmConsole } from "./routes/console.ts";
 import { events } from "./routes/events.ts";
+import { exposures } from "./routes/exposures.ts";
 import { frozenView } from "./routes/frozen-view.ts";
 import { health } from "./routes/health.ts";
 import { hook } from "./routes/hook.ts";
@@ -60,6 +61,8 @@ import {
   request,
   requests,
 } from "./routes/requests.ts";
+import { scan } from "./routes/scan.ts";
+import { snapshots } from "./routes/snapshots.ts";
 import { view } from "./routes/view.ts";
 import { vm, vms } from "./routes/vms.ts";
 import type { SocketRoute } from "./socket-route.ts";
@@ -76,6 +79,9 @@ export const routes: readonly Route[] = [
   vm,
   view,
   frozenView,
+  snapshots,
+  scan,
+  exposures,
   events,
   vmOperation,
   hostOperation,

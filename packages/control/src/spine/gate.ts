@@ -13,6 +13,9 @@ import type { Plan, Target } from "./plan.ts";
 import type { Approval } from "./request.ts";
 import type { RecordedDecision } from "./request-facts.ts";
 
+/** A VM as the policy sees it. */
+export type VmResource = Extract<Resource, { readonly kind: "vm" }>;
+
 /** What somebody wants to do, and what speaks for it. */
 export interface Wanted {
   readonly principal: Principal;
@@ -72,7 +75,7 @@ export async function resourceOf(
 export function vmResource(
   { uuid, name, labels, nics }: DomainDescription,
   { id }: HostAgent,
-): Resource {
+): VmResource {
   const networks = nics.flatMap(({ source }) =>
     source.kind === "network" ? [source.network] : [],
   );

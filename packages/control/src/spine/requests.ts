@@ -42,7 +42,7 @@ export function requestsIn(db: Kysely<ProjectedTables>): Requests {
         .where("state", "in", [...states]);
       if (vm !== undefined) query = query.where("subject", "=", `vm:${vm}`);
       if (account !== undefined) query = query.where("account", "=", account);
-      if (!looks) query = query.where("operation", "!=", "vm.inspect");
+      if (!looks) query = query.where("operation", "not in", ["vm.inspect", "vm.scan"]);
       const rows = await query.orderBy("made_at", "desc").limit(limit).execute();
       return rows.map(asRequest);
     },

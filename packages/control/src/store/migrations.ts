@@ -153,4 +153,32 @@ export const migrations: Readonly<Record<string, Migration>> = {
         .execute();
     },
   },
+  "0005-scanned-states": {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await db.schema
+        .createTable("package_inventories")
+        .addColumn("sha256", "text", (column) => column.primaryKey())
+        .addColumn("contents", "text", (column) => column.notNull())
+        .execute();
+      await db.schema
+        .createTable("scanned_states")
+        .addColumn("id", "integer", (column) => column.primaryKey().autoIncrement())
+        .addColumn("host_id", "text", (column) => column.notNull())
+        .addColumn("vm_uuid", "text", (column) => column.notNull())
+        .addColumn("resource", "text", (column) => column.notNull())
+        .addColumn("snapshot", "text")
+        .addColumn("first_at", "text", (column) => column.notNull())
+        .addColumn("last_at", "text", (column) => column.notNull())
+        .addColumn("inventory", "text", (column) =>
+          column.notNull().references("package_inventories.sha256"),
+        )
+        .addColumn("missed", "integer", (column) => column.notNull())
+        .execute();
+      await db.schema
+        .createIndex("scanned_states_of")
+        .on("scanned_states")
+        .columns(["host_id", "vm_uuid", "snapshot"])
+        .execute();
+    },
+  },
 };

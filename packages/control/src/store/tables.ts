@@ -16,6 +16,34 @@ export interface Tables {
   readonly approval_keys: ApprovalKeysTable;
   readonly break_glass_codes: BreakGlassCodesTable;
   readonly break_glass_uses: BreakGlassUsesTable;
+  readonly package_inventories: PackageInventoriesTable;
+  readonly scanned_states: ScannedStatesTable;
+}
+
+/** What is installed on a system, once for all states that have just that. */
+interface PackageInventoriesTable {
+  /** SHA-256 of the contents, hexadecimal. */
+  sha256: string;
+  /** `{ os?, packages }`, canonical JSON. */
+  contents: string;
+}
+
+/** A state of a VM that was scanned; it stays when the VM or the snapshot is no more. */
+interface ScannedStatesTable {
+  id: Generated<number>;
+  host_id: string;
+  vm_uuid: string;
+  /** The VM as the policy sees it, JSON. */
+  resource: string;
+  /** The snapshot's name; null: the VM's own disks. */
+  snapshot: string | null;
+  /** Since when the disks were seen to be so; a snapshot's own date. */
+  first_at: string;
+  /** When they were last seen to be so. */
+  last_at: string;
+  inventory: string;
+  /** How much could not be looked at. */
+  missed: number;
 }
 
 interface HostsTable {

@@ -1,5 +1,6 @@
 import type { BlockReader } from "./block-reader.ts";
 import { readBytes } from "./read-bytes.ts";
+import { isUsable, type Kept, keepReads, useKept, useKeptPart } from "./trace/trace-reads.ts";
 
 /** The blocks of a reader that were read last, at most `limit` bytes of them. */
 export class BlockCache {
@@ -8,7 +9,7 @@ export class BlockCache {
   readonly #length: number;
   readonly #most: number;
   /** By offset; least recently used first. */
-  readonly #blocks = new Map<number, Buffer<ArrayBuffer>>();
+  readonly #blocks = new Map<number, Kept<Buffer<ArrayBuffer>>>();
 
   /** @param length of each block in bytes; @param what names them in errors. */
   constructor(reader: BlockReader, length: number, limit: number, what: string) {
@@ -20,18 +21,27 @@ export class BlockCache {
 
   /** The block that begins at byte `offset`; not to be written to. */
   block(offset: number): Buffer<ArrayBuffer> {
+    return useKept(this.#kept(offset));
+  }
+
+  /** `length` bytes of that block from its byte `start` on: nothing else of it is used. */
+  part(offset: number, start: number, length: number): Buffer<ArrayBuffer> {
+    return useKeptPart(this.#kept(offset), start, length);
+  }
+
+  #kept(offset: number): Kept<Buffer<ArrayBuffer>> {
     const known = this.#blocks.get(offset);
-    if (known !== undefined) {
+    if (known !== undefined && isUsable(known)) {
       this.#blocks.delete(offset);
       this.#blocks.set(offset, known);
       return known;
     }
-    const bytes = readBytes(this.#reader, offset, this.#length, this.#what);
+    const read = keepReads(() => readBytes(this.#reader, offset, this.#length, this.#what));
     for (const oldest of this.#blocks.keys()) {
       if (this.#blocks.size < this.#most) break;
       this.#blocks.delete(oldest);
     }
-    this.#blocks.set(offset, bytes);
-    return bytes;
+    this.#blocks.set(offset, read);
+    return read;
   }
 }

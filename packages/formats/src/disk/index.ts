@@ -1,5 +1,12 @@
 export type { BlockReader } from "./block-reader.ts";
+export { BytesReader } from "./bytes-reader.ts";
 export { type BtrfsOptions, openBtrfs } from "./fs/btrfs/open-btrfs.ts";
+export {
+  Ext4Layout,
+  type PlacedBlocks,
+  type PlacedInode,
+  type PlacedRun,
+} from "./fs/ext4/ext4-layout.ts";
 export type { DirectoryEntry, FileNode, FileStat, FileType } from "./fs/file-node.ts";
 export { FileSystem, type JournalState, type Volume } from "./fs/file-system.ts";
 export type { WalkedFile } from "./fs/walk-tree.ts";
@@ -24,5 +31,8 @@ export {
   readPartitionTable,
 } from "./partition/partition-table.ts";
 export { readBytes } from "./read-bytes.ts";
+export { ReadTrace, sortSpans } from "./trace/read-trace.ts";
+export { traceDisk } from "./trace/trace-disk.ts";
+export { traceApart, traceReads } from "./trace/trace-reads.ts";
 export { formatVolumeOrigin, type VolumeOrigin } from "./volume-origin.ts";
 export { type DiskVolume, type WalkOptions, walkVolumes } from "./walk-volumes.ts";

@@ -8,13 +8,14 @@ import { openSquashfs } from "./fs/squashfs/open-squashfs.ts";
 import { openXfs } from "./fs/xfs/open-xfs.ts";
 import { identifyVolume } from "./identify-volume.ts";
 import { formatLuksHeader, readLuksHeader } from "./luks/luks-header.ts";
+import { traceFact } from "./trace/trace-reads.ts";
 
 /**
  * Opens whichever file system a volume holds. Throws `disk/unknown-format` where it holds none that is read
  * here, `disk/encrypted` for LUKS, `disk/damaged`, `disk/unsupported`, `disk/truncated`.
  */
 export function openFileSystem(volume: BlockReader): FileSystem {
-  const kind = identifyVolume(volume);
+  const kind = traceFact(() => identifyVolume(volume));
   if (kind === "ext") return openExt4(volume);
   if (kind === "xfs") return openXfs(volume);
   if (kind === "btrfs") return openBtrfs(volume);

@@ -8,6 +8,7 @@ import type { LuksKey } from "./luks/unlock-luks.ts";
 import { type PhysicalVolume, readPhysicalVolume } from "./lvm/physical-volume.ts";
 import { findVolumeGroups, walkLogicalVolumes } from "./lvm/walk-logical-volumes.ts";
 import { openPartition, readPartitionTable } from "./partition/partition-table.ts";
+import { traceFact } from "./trace/trace-reads.ts";
 import type { VolumeOrigin } from "./volume-origin.ts";
 
 /** A part of a system's disks that may hold a file system, or why it cannot be read. */
@@ -69,7 +70,11 @@ export function* walkVolumes(
 function* walkDisk(disk: number, reader: BlockReader): Generator<DiskVolume> {
   const whole = { kind: "disk", disk } as const;
   try {
-    const table = readPartitionTable(reader);
+    // A volume without a table begins with what changes all the time, where tables would be.
+    const table = traceFact(
+      () => readPartitionTable(reader),
+      (found) => found && { ...found, problems: found.problems.map(({ message }) => message) },
+    );
     if (table === undefined) {
       yield tryIdentify(whole, reader);
       return;
@@ -144,7 +149,7 @@ function unlock(
 
 function tryIdentify(origin: VolumeOrigin, reader: BlockReader): DiskVolume {
   try {
-    return { origin, holds: identifyVolume(reader), reader };
+    return { origin, holds: traceFact(() => identifyVolume(reader)), reader };
   } catch (thrown) {
     return { origin, problem: toCasemateError(thrown) };
   }

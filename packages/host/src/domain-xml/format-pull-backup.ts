@@ -3,7 +3,7 @@ import { DOMImplementation } from "@xmldom/xmldom";
 
 /**
  * A pull-mode backup, as virDomainBackupBegin takes it: the disks as they are at that moment, exported by NBD
- * at `socket` under their targets' names; what the guest overwrites meanwhile is kept in `scratch`.
+ * at `socket` under their targets' names; what the guest overwrites meanwhile is kept in `scratch`, a qcow2.
  */
 export function formatPullBackup(
   socket: string,

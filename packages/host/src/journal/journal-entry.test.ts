@@ -5,8 +5,8 @@ import { mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { createJournalEntry, walkAbandonedEntries } from "./journal-entry.ts";
 import { type PauseRecord, parsePauseRecord } from "../pause/pause-record.ts";
+import { createJournalEntry, walkAbandonedEntries } from "./journal-entry.ts";
 
 const record: PauseRecord = {
   uri: "qemu:///system",
@@ -24,7 +24,8 @@ async function scratch(t: TestContext): Promise<string> {
 
 async function abandoned(directory: string): Promise<readonly (PauseRecord | undefined)[]> {
   const found: (PauseRecord | undefined)[] = [];
-  for await (const { record: each } of walkAbandonedEntries(directory, parsePauseRecord)) found.push(each);
+  for await (const { record: each } of walkAbandonedEntries(directory, parsePauseRecord))
+    found.push(each);
   return found;
 }
 
@@ -38,7 +39,8 @@ test("createJournalEntry: what is written is abandoned once nobody holds it", as
     assert.deepEqual(await abandoned(directory), []);
   }
   assert.deepEqual(await abandoned(directory), [record]);
-  for await (const { entry } of walkAbandonedEntries(directory, parsePauseRecord)) await entry.remove();
+  for await (const { entry } of walkAbandonedEntries(directory, parsePauseRecord))
+    await entry.remove();
   assert.deepEqual(await readdir(directory), []);
 });
 

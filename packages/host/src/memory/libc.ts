@@ -80,9 +80,7 @@ export const connect = call<[fd: number, address: Buffer, length: number]>(
 /** getsockopt(2); the value and its length land in the buffers. */
 export const getsockopt = call<
   [fd: number, level: number, option: number, value: Buffer, length: Buffer]
->(
-  "int getsockopt(int fd, int level, int option, _Inout_ uint8_t *value, _Inout_ uint8_t *length)",
-);
+>("int getsockopt(int fd, int level, int option, _Inout_ uint8_t *value, _Inout_ uint8_t *length)");
 
 /** sendmsg(2) on a `struct msghdr` in a buffer. */
 export const sendmsg = call<[fd: number, message: Buffer, flags: number]>(

@@ -1,7 +1,7 @@
 import { CasemateError, microseconds, toCasemateError } from "@casemate/core";
+import type { JournalEntry } from "../journal/journal-entry.ts";
 import type { LibvirtConnection } from "../libvirt/libvirt-connection.ts";
 import type { Pause, PauseEnd, PauseOutcome } from "./pause.ts";
-import type { JournalEntry } from "../journal/journal-entry.ts";
 import type { PauseRecord } from "./pause-record.ts";
 import { resumeIfStillPaused } from "./resume-if-still-paused.ts";
 import type { WatchdogAnswer } from "./watchdog/messages.ts";

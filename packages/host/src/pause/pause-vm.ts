@@ -1,9 +1,9 @@
 import { CasemateError, type Milliseconds } from "@casemate/core";
+import { createJournalEntry } from "../journal/journal-entry.ts";
 import type { LibvirtConnection } from "../libvirt/libvirt-connection.ts";
 import { ForeignPause } from "./foreign-pause.ts";
 import { OwnPause } from "./own-pause.ts";
 import type { Pause } from "./pause.ts";
-import { createJournalEntry } from "../journal/journal-entry.ts";
 import { pauseLimit, verifyPauseLimit } from "./pause-limit.ts";
 import { readQemuRun } from "./qemu-run.ts";
 import { startWatchdog } from "./watchdog-process.ts";

@@ -1,6 +1,6 @@
 import { CasemateError, toCasemateError } from "@casemate/core";
-import { LibvirtConnection } from "../libvirt/libvirt-connection.ts";
 import { walkAbandonedEntries } from "../journal/journal-entry.ts";
+import { LibvirtConnection } from "../libvirt/libvirt-connection.ts";
 import { type PauseRecord, parsePauseRecord } from "./pause-record.ts";
 import { findQemuRun } from "./qemu-run.ts";
 import { type Resumption, resumeIfStillPaused } from "./resume-if-still-paused.ts";

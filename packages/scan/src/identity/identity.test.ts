@@ -183,7 +183,7 @@ test("users, groups: what passwd, shadow and group say, and never a hash", () =>
     ]),
     [
       ["root", "set", "yescrypt", "2023-12-09", "2024-10-04"],
-      ["old", "set", undefined, undefined, undefined],
+      ["old", "set", "descrypt", undefined, undefined],
       ["open", "empty", undefined, undefined, undefined],
       ["none", "unknown", undefined, undefined, undefined],
       ["locked", "locked", "sha512crypt", "1970-01-01", undefined],

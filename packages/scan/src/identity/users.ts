@@ -1,6 +1,7 @@
 import { MiB } from "@casemate/core";
 import type { Collector } from "../collector.ts";
 import type { Look } from "../look.ts";
+import { identifyPasswordHash } from "./password-hash.ts";
 
 /** What may be said of a password: never its hash. */
 export type PasswordState =
@@ -35,21 +36,6 @@ const DAY_MS = 86_400_000;
 /** The year 9999: what an ISO date with four digits holds. */
 const MAX_DAYS = 2_932_896;
 
-/** Prefixes of hashes (crypt(5), "Available hashing methods"). */
-const HASHES: readonly (readonly [prefix: string, name: string])[] = [
-  ["$y$", "yescrypt"],
-  ["$gy$", "gost-yescrypt"],
-  ["$7$", "scrypt"],
-  ["$2", "bcrypt"],
-  ["$6$", "sha512crypt"],
-  ["$5$", "sha256crypt"],
-  ["$sha1$", "sha1crypt"],
-  ["$md5", "sunmd5"],
-  ["$1$", "md5crypt"],
-  ["$3$", "nt"],
-  ["_", "bsdicrypt"],
-];
-
 /** Accounts, by /etc/passwd and /etc/shadow. */
 export const users: Collector<UserAccount> = {
   id: "users/passwd",
@@ -82,7 +68,7 @@ function parseUser(
   if (name === "" || !/^\d{1,10}$/.test(uid) || !/^\d{1,10}$/.test(gid)) return undefined;
   const [, hidden, changed = "", , , , , expires = ""] = shadow.get(name) ?? [];
   const crypted = password === "x" ? hidden : password;
-  const hash = HASHES.find(([prefix]) => crypted?.replace(/^!+/, "").startsWith(prefix))?.[1];
+  const hash = identifyPasswordHash(crypted?.replace(/^!+/, "") ?? "")?.algorithm;
   const passwordChanged = parseDay(changed);
   const expiry = parseDay(expires);
   return {

@@ -69,10 +69,7 @@ function addRecords(manifest: PackageManifest, text: string): void {
 }
 
 /** A checksum is of a file's contents, or of where a link leads: which of both nobody says. */
-function describe(
-  name: string,
-  { path, isDirectory, access, checksum }: ApkEntry,
-): PackagedFile {
+function describe(name: string, { path, isDirectory, access, checksum }: ApkEntry): PackagedFile {
   // apk-tools, src/database.c: `+etc` is what it protects from being replaced, unless told otherwise.
   const isConfiguration = path.startsWith("/etc/");
   return {

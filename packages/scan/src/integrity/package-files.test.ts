@@ -43,7 +43,17 @@ before(() => {
     "etc/tool/gone.conf": "as packaged\n",
     "etc/tool/same.conf": "as packaged\n",
   });
-  run("dpkg-divert", "--root", tree, "--package", "rival", "--rename", "--divert", "/bin/other.distrib", "/bin/other");
+  run(
+    "dpkg-divert",
+    "--root",
+    tree,
+    "--package",
+    "rival",
+    "--rename",
+    "--divert",
+    "/bin/other.distrib",
+    "/bin/other",
+  );
   install("rival", { "bin/other": "rival\n" });
 });
 after(() => scratch[Symbol.dispose]());
@@ -150,13 +160,10 @@ test("unownedPrograms: what no package has, but not what alternatives lead to; o
   symlinkSync("/etc/alternatives/editor", at("usr/bin/editor"));
   symlinkSync("implant", at("usr/bin/alias"));
   const { rows } = runSurvey(lookAtTree(tree), unownedPrograms);
-  assert.deepEqual(
-    rows.map(({ path, mode, type, target }) => [path, mode, type, target]).sort(),
-    [
-      ["/usr/bin/alias", "0777", "symlink", "implant"],
-      ["/usr/bin/implant", "4755", "file", undefined],
-    ],
-  );
+  assert.deepEqual(rows.map(({ path, mode, type, target }) => [path, mode, type, target]).sort(), [
+    ["/usr/bin/alias", "0777", "symlink", "implant"],
+    ["/usr/bin/implant", "4755", "file", undefined],
+  ]);
 });
 
 test("packageFiles: without a database nothing is said to be unchanged", () => {

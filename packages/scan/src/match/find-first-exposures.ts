@@ -26,15 +26,30 @@ export interface FirstExposure {
   readonly latestState: string;
 }
 
+/** A state, and what is known of its packages. */
+export interface MatchedState {
+  readonly state: string;
+  /** The state's date, ISO 8601. */
+  readonly takenAt: string;
+  readonly findings: readonly VulnerabilityFinding[];
+}
+
 /** Since when the states of one machine have had each vulnerability that any of them has; no disk is read. */
 export function findFirstExposures(
   states: Iterable<DatedInventory>,
   snapshot: AdvisorySnapshot,
 ): readonly FirstExposure[] {
+  const matches = matchInventories(states, snapshot);
+  return joinExposures(
+    matches.map(({ inventory: { state, takenAt }, findings }) => ({ state, takenAt, findings })),
+  );
+}
+
+/** The same of states that were matched already, in whatever order: estates share inventories. */
+export function joinExposures(states: Iterable<MatchedState>): readonly FirstExposure[] {
   const exposures = new Map<string, FirstExposure>();
   const inOrder = [...states].sort((a, b) => Date.parse(a.takenAt) - Date.parse(b.takenAt));
-  for (const { inventory, findings } of matchInventories(inOrder, snapshot)) {
-    const { state, takenAt } = inventory;
+  for (const { state, takenAt, findings } of inOrder) {
     for (const finding of findings) {
       const { vulnerability, package: name, published } = finding;
       const key = `${finding.type}/${name}/${vulnerability}`;

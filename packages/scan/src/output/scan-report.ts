@@ -2,9 +2,10 @@ import type { InventoryRows } from "../inventory.ts";
 import type { InventoryMatch, PackageInventory } from "../match/match-inventories.ts";
 import type { SystemScan } from "../scan.ts";
 import type { Finding } from "./finding.ts";
+import type { FindingRows } from "./findings-of.ts";
 
 /** What documents for other programs are made of: a scan, what follows from it, and who made it. */
-export interface ScanReport extends SystemScan<Pick<InventoryRows, "packages">> {
+export interface ScanReport extends SystemScan<Pick<InventoryRows, "packages"> & FindingRows> {
   /** What was scanned: the VM, or the files of its disks. */
   readonly subject: string;
   readonly takenAt: Date;

@@ -2,7 +2,8 @@
 const WORDS =
   /^(?:(?:my|your|the|some|new|old|user|test|db|root|admin)?[-_.]?(?:pass(?:word|wd|phrase)?|secret|token|key|api[-_]?key|credentials?)[-_.]?(?:here|1|123)?|change[-_]?(?:me|it|this).*|none|null|nil|undefined|true|false|yes|no|on|off|optional|required|sufficient|requisite|include|disabled?|enabled?|default|auto|ask|prompt|unset|empty|hidden|redacted|removed|masked|dummy|fixme|todo|string|text|file|files|value|anonymous|guest|n\/a|foo(?:bar)?|bar|baz)$/i;
 /** A variable, a template's field, a path, a command whose output it is. */
-const REFERENCE = /^(?:[$%@<{[(#&*!\\]|(?:file|env|vault|ref|secret|\/|~\/|\.\.?\/)[:/]?(?:\/|$)|\/)/i;
+const REFERENCE =
+  /^(?:[$%@<{[(#&*!\\]|(?:file|env|vault|ref|secret|\/|~\/|\.\.?\/)[:/]?(?:\/|$)|\/)/i;
 const EXAMPLE = /example|sample|placeholder|xxxx|your[-_]|insert[-_]|replace|\.\.\.|\*{3}|<[a-z]/i;
 
 /** Whether `value` stands for a secret and is none. */

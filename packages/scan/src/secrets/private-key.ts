@@ -2,7 +2,15 @@ import { createHash, createPrivateKey, createPublicKey, type KeyObject } from "n
 import { KiB } from "@casemate/core";
 import { parseSshPublicKey, type SshPublicKey, stringAt } from "../identity/ssh-public-key.ts";
 
-export type PrivateKeyFormat = "pkcs1" | "pkcs8" | "sec1" | "dsa" | "openssh" | "putty" | "openpgp" | "other";
+export type PrivateKeyFormat =
+  | "pkcs1"
+  | "pkcs8"
+  | "sec1"
+  | "dsa"
+  | "openssh"
+  | "putty"
+  | "openpgp"
+  | "other";
 
 /** What a private key's file says of it without its passphrase. HOSTILE: the guest wrote it. */
 export interface PrivateKey {
@@ -54,7 +62,10 @@ export function parsePrivateKey(text: string, at: number): ParsedPrivateKey | un
   const end = text.indexOf(`-----END ${label}-----`, BEGIN.lastIndex);
   if (end < 0) return undefined;
   // In JSON and in code, line ends are written as two characters.
-  const lines = text.slice(BEGIN.lastIndex, end).replaceAll(/\\[nr]/g, "\n").split("\n");
+  const lines = text
+    .slice(BEGIN.lastIndex, end)
+    .replaceAll(/\\[nr]/g, "\n")
+    .split("\n");
   const isHeader = (line: string) => line.includes(":");
   const body = lines
     .filter((line) => !isHeader(line))

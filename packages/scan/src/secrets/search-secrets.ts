@@ -1,11 +1,11 @@
 import { entropy } from "./entropy.ts";
 import type { Fingerprint } from "./fingerprint.ts";
+import { judgeKey } from "./judge-key.ts";
 import { KeywordSearch } from "./keyword-search.ts";
 import { isPlaceholder } from "./placeholder.ts";
 import { MAX_PRIVATE_KEY, parsePrivateKey } from "./private-key.ts";
 import { type KindedRule, secretRules } from "./rules/secret-rules.ts";
 import type { FoundCredential, FoundKey } from "./secret.ts";
-import { judgeKey } from "./judge-key.ts";
 
 /** Where bytes are from. */
 export interface SearchedFile {
@@ -18,7 +18,9 @@ export interface SearchedFile {
 /** A secret, and the byte that its match begins at. */
 export interface SecretHit {
   readonly at: number;
-  readonly secret: Omit<FoundKey, "path" | "line"> | Omit<FoundCredential, "path" | "line" | "count">;
+  readonly secret:
+    | Omit<FoundKey, "path" | "line">
+    | Omit<FoundCredential, "path" | "line" | "count">;
 }
 
 /** What a pattern may see before the keyword, and from it on: the longest token is a JWT of 3.7 KiB. */
@@ -27,14 +29,14 @@ const SEEN_AFTER = 4_096;
 /** What has to be there after a keyword, so that nothing that begins with it is cut off. */
 export const SEEN_AT_MOST = Math.max(SEEN_AFTER, MAX_PRIVATE_KEY);
 
+/** The begin of a line, as far as it is seen, that programs skip: mostly an example of a package's maker. */
+const COMMENTED = /(?:^|\n)[ \t]{0,16}(?:#|;|\/\/)[^\n]*$/;
+
 const KEY_KEYWORDS = ["-----BEGIN ", "PuTTY-User-Key-File-"];
 const ruleKeywords = secretRules.flatMap((rule) =>
   rule.keywords.map((keyword) => ({ keyword, rule })),
 );
-const search = new KeywordSearch([
-  ...KEY_KEYWORDS,
-  ...ruleKeywords.map(({ keyword }) => keyword),
-]);
+const search = new KeywordSearch([...KEY_KEYWORDS, ...ruleKeywords.map(({ keyword }) => keyword)]);
 
 /**
  * Secrets that begin in `bytes` from `from` on and before `to`. HOSTILE: the guest wrote the bytes; the time is
@@ -57,7 +59,14 @@ export function* searchSecrets(
       const found = parsePrivateKey(text, 0);
       if (found === undefined) continue;
       ends.set(rule, at + found.body.length);
-      yield { at, secret: { ...judgeKey(found.key, file.path), ...found.key, fingerprint: fingerprint(found.body) } };
+      yield {
+        at,
+        secret: {
+          ...judgeKey(found.key, file.path),
+          ...found.key,
+          fingerprint: fingerprint(found.body),
+        },
+      };
       continue;
     }
     if (!isFor(rule, file)) continue;
@@ -67,6 +76,7 @@ export function* searchSecrets(
     if (secret === undefined) continue;
     ends.set(rule, start + rule.pattern.lastIndex);
     if (isPlaceholder(secret) || entropy(secret) < (rule.entropy ?? 0)) continue;
+    if (rule.kind === "credential" && COMMENTED.test(text.slice(0, at - start))) continue;
     const { kind, id, severity } = rule;
     yield { at, secret: { kind, rule: id, severity, fingerprint: fingerprint(secret) } };
   }

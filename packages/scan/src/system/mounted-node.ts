@@ -52,13 +52,15 @@ export class MountedNode implements FileNode {
 export class NumberedNode implements FileNode {
   readonly #node: FileNode;
   readonly #index: number;
-  readonly stat: FileStat;
 
   constructor(node: FileNode, index: number) {
     this.#node = node;
     this.#index = index;
-    const { stat } = node;
-    this.stat = { ...stat, inode: stat.inode + index * INODES_PER_MOUNT };
+  }
+
+  get stat(): FileStat {
+    const { stat } = this.#node;
+    return { ...stat, inode: stat.inode + this.#index * INODES_PER_MOUNT };
   }
 
   *entries(): Generator<DirectoryEntry> {

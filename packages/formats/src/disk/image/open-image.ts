@@ -16,6 +16,8 @@ export interface ImageLayer {
   readonly dataFile?: BlockReader | undefined;
   /** What opens it where it is encrypted (qcow2 with LUKS). */
   readonly key?: LuksKey | undefined;
+  /** Id or name of an internal snapshot to read instead of the disk as it is now. */
+  readonly snapshot?: string | undefined;
 }
 
 /** QEMU refuses none, but nobody means more. */
@@ -24,8 +26,10 @@ const MAX_LAYERS = 256;
 /** Opens a chain of images, the one that all others are below first. Throws `disk/*`. */
 export function openImageChain(layers: readonly ImageLayer[]): BlockReader {
   let disk: BlockReader | undefined;
-  for (const { file, format, dataFile, key } of layers.slice(0, MAX_LAYERS + 1).toReversed()) {
-    disk = format === "raw" ? file : new Qcow2Image(file, { backing: disk, dataFile, key });
+  for (const { file, format, ...options } of layers.slice(0, MAX_LAYERS + 1).toReversed()) {
+    if (format === "raw" && options.snapshot !== undefined)
+      throw withoutSnapshots(options.snapshot);
+    disk = format === "raw" ? file : new Qcow2Image(file, { backing: disk, ...options });
   }
   if (disk !== undefined && layers.length <= MAX_LAYERS) return disk;
   const seen = `${layers.length} layers`;
@@ -35,4 +39,9 @@ export function openImageChain(layers: readonly ImageLayer[]): BlockReader {
 /** The format of an image that nobody has told: for files that no guest writes to as they are. */
 export function guessImageFormat(file: BlockReader): ImageFormat {
   return isQcow2(readBytes(file, 0, Math.min(8, file.size), "an image")) ? "qcow2" : "raw";
+}
+
+function withoutSnapshots(snapshot: string) {
+  const seen = `it is no qcow2 image, and has no snapshot ${JSON.stringify(snapshot)}`;
+  return diskError("disk/not-found", "open a disk image", { seen, needed: "one with snapshots" });
 }

@@ -7,6 +7,7 @@ import { CasemateError, formatBytes, GiB } from "@casemate/core";
 import { formatPullBackup } from "../../domain-xml/format-pull-backup.ts";
 import { createJournalEntry, type JournalEntry } from "../../journal/journal-entry.ts";
 import { readQemuRun } from "../../pause/qemu-run.ts";
+import { runQemuImg } from "../../storage/run-qemu-img.ts";
 import type { DiskDescription } from "../disk-description.ts";
 import { connectSocket } from "../nbd/connect-socket.ts";
 import { endView, type WithConnection } from "./end-view.ts";
@@ -18,7 +19,7 @@ export interface ViewedDisk {
   readonly target: string;
   /** A file that is not there yet, for what the guest overwrites; undefined: the disk is not seen. */
   readonly scratch: string | undefined;
-  /** What the disk has for its guest, in bytes. */
+  /** What the disk has for its guest, in bytes: exactly. */
   readonly size: number;
 }
 
@@ -31,6 +32,8 @@ const watchEveryMs = 100;
 /** A running VM's disks as they were at one moment; disposing ends the view and removes its scratch files. */
 export class LiveView implements AsyncDisposable {
   readonly takenAt = new Date();
+  /** Where QEMU's NBD server listens as long as the view is open. */
+  readonly socket: string;
   readonly disks: readonly DiskDescription[];
   readonly fds: readonly number[];
   /** Aborted where the view had to be ended for want of room: QEMU would have failed the guest's writes. */
@@ -48,6 +51,7 @@ export class LiveView implements AsyncDisposable {
     sockets: readonly { readonly target: string; readonly fd: number }[],
   ) {
     this.#record = record;
+    this.socket = record.socket;
     this.#entry = entry;
     this.#connect = connect;
     this.fds = sockets.map(({ fd }) => fd);
@@ -85,11 +89,11 @@ export class LiveView implements AsyncDisposable {
     },
     signal?: AbortSignal,
   ): Promise<LiveView> {
-    const seen = disks.flatMap(({ scratch, size }) =>
-      scratch === undefined ? [] : [{ scratch, size }],
+    const files = disks.flatMap(({ scratch, size }) =>
+      scratch === undefined ? [] : [{ path: scratch, size }],
     );
-    const scratch = seen.map((disk) => disk.scratch);
-    const size = seen.reduce((sum, disk) => sum + disk.size, 0);
+    const scratch = files.map((file) => file.path);
+    const size = files.reduce((sum, file) => sum + file.size, 0);
     await verifyRoom(scratch, LEAST_ROOM + Math.min(size, ENOUGH_ROOM));
     const { run, pid } = readQemuRun(uuid);
     await using undo = new AsyncDisposableStack();
@@ -108,8 +112,14 @@ export class LiveView implements AsyncDisposable {
     await mkdir(directory, 0o700);
     const { uid, gid } = await stat(`/proc/${pid}`);
     await chown(directory, uid, gid);
+    // Made here, for libvirt may be told not to give files to QEMU's user.
+    for (const { path, size } of files) {
+      const doing = `make ${path}`;
+      await runQemuImg(["create", "-q", "-f", "qcow2", path, `${size}`], { doing }, signal);
+      await chown(path, uid, gid);
+    }
     const xml = formatPullBackup(record.socket, disks);
-    await connect((connection) => connection.beginBackup(uuid, xml, [], signal));
+    await connect((connection) => connection.beginBackup(uuid, xml, ["reuseExternal"], signal));
     const sockets: { readonly target: string; readonly fd: number }[] = [];
     for (const { target, scratch } of disks) {
       if (scratch === undefined) continue;

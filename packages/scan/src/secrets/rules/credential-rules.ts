@@ -3,8 +3,9 @@ import type { SecretRule } from "../secret-rule.ts";
 /** Files that settings are kept in, by name; code says `password =` of variables. */
 const CONFIGURATION =
   /(?:\.(?:conf|cnf|cfg|config|ini|env|properties|ya?ml|json|toml|xml|tfvars|tfstate|nmconnection|netdev|service|dat|cred|auth|list)|\/\.env(?:\.[\w-]+)?|\/[\w.-]*(?:_history|rc|secret|passwd|password|credentials?)|\/(?:environment|auth|login|conf|config|settings))$|^\/etc\/(?!ssl\/certs\/)|^\/var\/lib\/cloud\//i;
-/** Names that have a colon after the word that is no password. */
-const HISTORY = /_history$|\/fish_history$|\.(?:sh|bash|zsh|service|conf)$|^\/etc\/cron|\/cron\/crontabs\//;
+/** Files of commands. */
+const COMMANDS =
+  /_history$|\/fish_history$|\.(?:sh|bash|zsh|service|conf)$|^\/etc\/cron|\/cron\/crontabs\//;
 
 /** Passwords by the name beside them, of forms that many programs share. */
 export const credentialRules: readonly SecretRule[] = [
@@ -30,7 +31,15 @@ export const credentialRules: readonly SecretRule[] = [
     id: "secret-setting",
     description: "secret or token in a configuration",
     severity: "high",
-    keywords: ["secret", "api_key", "apikey", "api-key", "access_token", "auth_token", "_authToken"],
+    keywords: [
+      "secret",
+      "api_key",
+      "apikey",
+      "api-key",
+      "access_token",
+      "auth_token",
+      "_authToken",
+    ],
     pattern:
       /(?:secret|api[_-]?key|(?:access|auth)_?token)[\w.-]{0,16}["']?[ \t]{0,16}(?:=>?|:)[ \t]{0,16}["']?(?<secret>[^\s"'`,;<>(){}]{12,256})/iy,
     files: CONFIGURATION,
@@ -74,7 +83,8 @@ export const credentialRules: readonly SecretRule[] = [
     description: "private key of WireGuard",
     severity: "high",
     keywords: ["PrivateKey", "PresharedKey", "private-key"],
-    pattern: /(?:Private|Preshared|private-)[Kk]ey[ \t]{0,8}=[ \t]{0,8}(?<secret>[A-Za-z0-9+/]{42}[A-Za-z0-9+/]=)/y,
+    pattern:
+      /(?:Private|Preshared|private-)[Kk]ey[ \t]{0,8}=[ \t]{0,8}(?<secret>[A-Za-z0-9+/]{43})=/y,
     entropy: 3.5,
   },
   {
@@ -83,7 +93,8 @@ export const credentialRules: readonly SecretRule[] = [
     severity: "medium",
     keywords: ["psk=", "wpa-psk"],
     pattern: /(?:psk=|wpa-psk[ \t]{1,8})["']?(?<secret>[^\s"']{8,64})/y,
-    files: /wpa_supplicant|NetworkManager\/system-connections|\/network\/interfaces|\.nmconnection$/,
+    files:
+      /wpa_supplicant|NetworkManager\/system-connections|\/network\/interfaces|\.nmconnection$/,
   },
   {
     id: "sshpass-password",
@@ -91,15 +102,16 @@ export const credentialRules: readonly SecretRule[] = [
     severity: "high",
     keywords: ["sshpass"],
     pattern: /sshpass[ \t]{1,4}-p[ \t]{0,4}["']?(?<secret>[^\s"'$]{3,128})/y,
-    files: HISTORY,
+    files: COMMANDS,
   },
   {
     id: "curl-password",
     description: "password given to curl",
     severity: "high",
     keywords: ["curl "],
-    pattern: /curl[^\n|;&]{0,200}?[ \t](?:-u|--user)[ \t=]{0,4}["']?[^\s:"'$]{1,64}:(?<secret>[^\s"'$]{3,128})/y,
-    files: HISTORY,
+    pattern:
+      /curl[^\n|;&]{0,200}?[ \t](?:-u|--user)[ \t=]{0,4}["']?[^\s:"'$]{1,64}:(?<secret>[^\s"'$]{3,128})/y,
+    files: COMMANDS,
   },
   {
     id: "mysql-password",
@@ -107,6 +119,6 @@ export const credentialRules: readonly SecretRule[] = [
     severity: "high",
     keywords: ["mysql", "mariadb"],
     pattern: /(?:mysql|mariadb)[^\n|;&]{0,200}?[ \t]-p["']?(?<secret>[^\s"'$-][^\s"'$]{2,127})/y,
-    files: HISTORY,
+    files: COMMANDS,
   },
 ];

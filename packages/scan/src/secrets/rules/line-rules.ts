@@ -4,7 +4,7 @@ import type { LineRule } from "../secret-rule.ts";
 export const lineRules: readonly LineRule[] = [
   {
     id: "pgpass-password",
-    description: "password of .pgpass (PostgreSQL, \"The Password File\")",
+    description: 'password of .pgpass (PostgreSQL, "The Password File")',
     severity: "high",
     files: /\/\.pgpass$/,
     pattern: /^(?!#)[^:]{1,256}:[^:]{1,16}:[^:]{1,256}:[^:]{1,256}:(?<secret>.{1,256})$/,
@@ -18,10 +18,11 @@ export const lineRules: readonly LineRule[] = [
   },
   {
     id: "ppp-secret",
-    description: "secret of PPP (pppd(8), \"AUTHENTICATION\")",
+    description: 'secret of PPP (pppd(8), "AUTHENTICATION")',
     severity: "high",
     files: /^\/etc\/(?:ppp\/(?:chap|pap)-secrets|ipsec\.secrets)$/,
-    pattern: /^(?!\s{0,8}#)\s{0,8}\S{1,128}\s{1,16}\S{1,128}\s{1,16}["']?(?<secret>[^\s"'#]{3,128})/,
+    pattern:
+      /^(?!\s{0,8}#)\s{0,8}\S{1,128}\s{1,16}\S{1,128}\s{1,16}["']?(?<secret>[^\s"'#]{3,128})/,
   },
   {
     id: "vault-token-file",

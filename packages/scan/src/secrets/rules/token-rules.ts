@@ -24,7 +24,7 @@ export const tokenRules: readonly SecretRule[] = [
     description: "account key of Azure Storage",
     severity: "critical",
     keywords: ["AccountKey="],
-    pattern: /AccountKey=(?<secret>[A-Za-z0-9+/]{86}==)/y,
+    pattern: /AccountKey=(?<secret>[A-Za-z0-9+/]{86})==/y,
     entropy: 4,
   },
   {
@@ -209,8 +209,7 @@ export const tokenRules: readonly SecretRule[] = [
     description: "JSON Web Token with a signature (RFC 7519)",
     severity: "medium",
     keywords: ["eyJhbGciOi", "eyJ0eXAiOi", "eyJraWQiOi", "eyJ4NXQi"],
-    pattern:
-      /(?<![\w-])(?<secret>eyJ[\w-]{10,1000}\.eyJ[\w-]{10,2000}\.[\w-]{20,700})(?![\w-])/y,
+    pattern: /(?<![\w-])(?<secret>eyJ[\w-]{10,1000}\.eyJ[\w-]{10,2000}\.[\w-]{20,700})(?![\w-])/y,
     entropy: 4,
   },
 ];

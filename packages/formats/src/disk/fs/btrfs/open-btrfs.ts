@@ -1,5 +1,6 @@
 import type { BlockReader } from "../../block-reader.ts";
 import { readBytes } from "../../read-bytes.ts";
+import { noteUnrepeatable } from "../../trace/trace-reads.ts";
 import { decodeName } from "../decode-name.ts";
 import type { DirectoryEntry, FileNode, FileStat } from "../file-node.ts";
 import { FileSystem, type JournalState } from "../file-system.ts";
@@ -30,6 +31,8 @@ export interface BtrfsOptions {
  * `disk/truncated`.
  */
 export function openBtrfs(reader: BlockReader, options: BtrfsOptions = {}): FileSystem {
+  // Each commit moves the roots of all trees, and inodes are numbered by what was opened before.
+  noteUnrepeatable();
   const subvolumes = new Subvolumes(new BtrfsVolume(reader));
   const { label, uuid, hasLog } = subvolumes.volume.superblock;
   const subvolume = subvolumes.open(options.subvolume ?? subvolumes.defaultId());

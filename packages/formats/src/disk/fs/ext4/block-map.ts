@@ -1,7 +1,7 @@
 import type { BlockRun, FindRun } from "../block-run.ts";
 import { damaged } from "./ext4-error.ts";
 import type { Ext4Inode } from "./ext4-inode.ts";
-import type { Ext4Volume } from "./ext4-volume.ts";
+import type { Ext4Blocks } from "./ext4-volume.ts";
 
 /** Linux 6.12, fs/ext4/ext4.h: `EXT4_NDIR_BLOCKS`; then one block of pointers, two levels of them, three. */
 const DIRECT = 12;
@@ -9,7 +9,7 @@ const LEVELS = 3;
 const POINTER_BYTES = 4;
 
 /** Finds the blocks of a file that has pointers to them, as all have in ext2 and ext3. */
-export function blockMap(volume: Ext4Volume, { block, stat }: Ext4Inode): FindRun {
+export function blockMap(volume: Ext4Blocks, { block, stat }: Ext4Inode): FindRun {
   const what = `the blocks of inode ${stat.inode}`;
   const perBlock = volume.superblock.blockSize / POINTER_BYTES;
   const root = Buffer.from(block);
@@ -32,7 +32,7 @@ export function blockMap(volume: Ext4Volume, { block, stat }: Ext4Inode): FindRu
 
 /** HOSTILE: a pointer may lead to any block; how often it is followed does not depend on what is in it. */
 function descend(
-  volume: Ext4Volume,
+  volume: Ext4Blocks,
   pointer: number,
   level: number,
   rest: number,
@@ -50,7 +50,7 @@ function descend(
 }
 
 /** The run that pointer number `index` begins, as far as this block of pointers tells. */
-function runIn(volume: Ext4Volume, pointers: Buffer, index: number, what: string): BlockRun {
+function runIn(volume: Ext4Blocks, pointers: Buffer, index: number, what: string): BlockRun {
   const first = pointers.readUInt32LE(index * POINTER_BYTES);
   const most = pointers.length / POINTER_BYTES;
   let count = 1;

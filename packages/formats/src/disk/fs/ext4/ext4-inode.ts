@@ -47,6 +47,8 @@ const FILE_TYPES: Readonly<Record<number, FileType>> = {
 
 export interface Ext4Inode {
   readonly stat: FileStat;
+  /** Another each time that the number is given to a file. */
+  readonly generation: number;
   readonly flags: number;
   /** `i_block`: pointers to blocks, the root of a tree of extents, a link's target or data. */
   readonly block: Uint8Array;
@@ -112,6 +114,7 @@ export function parseExt4Inode(
       changedMs: time(raw.i_ctime, EXTRA.i_ctime_extra),
       encrypted: (raw.i_flags & InodeFlag.encrypt) !== 0,
     },
+    generation: raw.i_generation,
     flags: raw.i_flags,
     block: raw.i_block,
     attributes: bytes.subarray(Math.min(extraEnd, bytes.length)),

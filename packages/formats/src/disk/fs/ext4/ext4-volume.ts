@@ -1,5 +1,14 @@
+import { CasemateError } from "@casemate/core";
 import { BlockCache } from "../../block-cache.ts";
 import type { BlockReader } from "../../block-reader.ts";
+import {
+  isTracing,
+  isUsable,
+  type Kept,
+  keepReads,
+  traceFact,
+  useKept,
+} from "../../trace/trace-reads.ts";
 import { damaged } from "./ext4-error.ts";
 import { type Ext4Inode, parseExt4Inode } from "./ext4-inode.ts";
 import { type Ext4Superblock, readExt4Superblock } from "./ext4-superblock.ts";
@@ -9,6 +18,12 @@ import type { FastChanges } from "./journal/fast-changes.ts";
 /** Blocks of metadata that are kept, in bytes. */
 const CACHED_BYTES = 8 * 1024 * 1024;
 
+/** Of so many groups, 2 TiB with blocks of 4 KiB, all descriptors are read at once where somebody traces. */
+const MAX_TRACED_GROUPS = 16_384;
+
+/** What finds blocks of a file reads of the file system. */
+export type Ext4Blocks = Pick<Ext4Volume, "superblock" | "block" | "verifyBlocks">;
+
 /** Where blocks and inodes of an ext2, ext3 or ext4 file system are; bounds and checksums verified. */
 export class Ext4Volume {
   readonly superblock: Ext4Superblock;
@@ -17,14 +32,20 @@ export class Ext4Volume {
   readonly changes: FastChanges | undefined;
   readonly #blocks: BlockCache;
   /** Where each group's inode table is, as its descriptor says; by group. */
-  readonly #inodeTables = new Map<number, number>();
+  readonly #inodeTables = new Map<number, Kept<number>>();
 
   /** Throws `disk/unknown-format`, `disk/damaged`, `disk/unsupported`, `disk/truncated`. */
   constructor(reader: BlockReader, changes?: FastChanges) {
     this.reader = reader;
     this.changes = changes;
-    this.superblock = readExt4Superblock(reader);
+    this.superblock = traceFact(
+      () => readExt4Superblock(reader),
+      // What is made of these two is told by itself.
+      ({ needsRecovery: _, wasInUse: __, ...shape }) => shape,
+    );
     this.#blocks = new BlockCache(reader, this.superblock.blockSize, CACHED_BYTES, "a block");
+    // Descriptors count what is free beside where inodes are: they change with every file, that does not.
+    if (isTracing()) this.#traceInodeTables();
   }
 
   /** A block of metadata, from the cache if it is there; not to be written to. */
@@ -42,30 +63,59 @@ export class Ext4Volume {
 
   /** Throws `disk/damaged`, `disk/truncated`. */
   inode(number: number): Ext4Inode {
-    const { inodeCount, inodesPerGroup, inodeSize, blockSize, checksumSeed } = this.superblock;
-    const group = Math.floor((number - 1) / inodesPerGroup);
-    if (number < 1 || number > inodeCount || group >= this.superblock.groupCount) {
-      throw damaged(`inode ${number}`, "none of that number", `1 to ${inodeCount}`);
-    }
-    const at = ((number - 1) % inodesPerGroup) * inodeSize;
-    const block = this.#inodeTable(group) + Math.floor(at / blockSize);
+    const { inodeSize, blockSize, checksumSeed } = this.superblock;
+    const at = this.inodeAt(number);
     const start = at % blockSize;
-    const bytes = this.block(block, `inode ${number}`).subarray(start, start + inodeSize);
+    this.verifyBlocks((at - start) / blockSize, 1, `inode ${number}`);
+    const bytes = this.#blocks.part(at - start, start, inodeSize);
     const changed = this.changes?.inode(number, bytes);
     return parseExt4Inode(changed ?? bytes, number, checksumSeed, changed !== undefined);
   }
 
+  /** Where the inode is, in bytes. Throws `disk/damaged`, `disk/truncated`. */
+  inodeAt(number: number): number {
+    const { inodeCount, inodesPerGroup, inodeSize, blockSize } = this.superblock;
+    const group = Math.floor((number - 1) / inodesPerGroup);
+    if (number < 1 || number > inodeCount || group >= this.superblock.groupCount) {
+      throw damaged(`inode ${number}`, "none of that number", `1 to ${inodeCount}`);
+    }
+    return this.#inodeTable(group) * blockSize + ((number - 1) % inodesPerGroup) * inodeSize;
+  }
+
   #inodeTable(group: number): number {
     const known = this.#inodeTables.get(group);
-    if (known !== undefined) return known;
+    if (known !== undefined && isUsable(known)) return useKept(known);
+    const read = keepReads(() => this.#readInodeTable(group));
+    this.#inodeTables.set(group, read);
+    return useKept(read);
+  }
+
+  /** As far as they are sound. */
+  #traceInodeTables(): void {
+    const tables = traceFact(() => {
+      const found: number[] = [];
+      const count = Math.min(this.superblock.groupCount, MAX_TRACED_GROUPS);
+      try {
+        for (let group = 0; group < count; group += 1) found.push(this.#readInodeTable(group));
+      } catch (thrown) {
+        // Whoever needs that one is told.
+        if (!(thrown instanceof CasemateError)) throw thrown;
+      }
+      return found;
+    });
+    const isFact = keepReads(() => undefined);
+    for (const [group, value] of tables.entries()) {
+      this.#inodeTables.set(group, { ...isFact, value });
+    }
+  }
+
+  #readInodeTable(group: number): number {
     const { descriptorSize, blockSize } = this.superblock;
     const perBlock = blockSize / descriptorSize;
     const block = this.block(this.#descriptorBlock(group, perBlock), `group ${group}`);
     const start = (group % perBlock) * descriptorSize;
     const bytes = block.subarray(start, start + descriptorSize);
-    const table = parseInodeTable(bytes, group, this.superblock);
-    this.#inodeTables.set(group, table);
-    return table;
+    return parseInodeTable(bytes, group, this.superblock);
   }
 
   /** After the superblock's block, or with meta_bg in the first group of those that it describes. */

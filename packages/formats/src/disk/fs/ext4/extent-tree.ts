@@ -2,7 +2,7 @@ import { crc32c } from "../../../crc32c.ts";
 import type { BlockRun, FindRun } from "../block-run.ts";
 import { damaged } from "./ext4-error.ts";
 import type { Ext4Inode } from "./ext4-inode.ts";
-import type { Ext4Volume } from "./ext4-volume.ts";
+import type { Ext4Blocks } from "./ext4-volume.ts";
 
 /** Linux 6.12, fs/ext4/ext4_extents.h: header, index and extent take 12 bytes each. */
 const MAGIC = 0xf30a;
@@ -19,7 +19,7 @@ interface Node {
 }
 
 /** Finds blocks in a file's tree of extents. HOSTILE: each node must be a level lower than the one above it. */
-export function extentTree(volume: Ext4Volume, inode: Ext4Inode): FindRun {
+export function extentTree(volume: Ext4Blocks, inode: Ext4Inode): FindRun {
   const what = `the extents of inode ${inode.stat.inode}`;
   const root = parseNode(Buffer.from(inode.block), what);
   // Reads go on where the one before ended: its leaf is at hand.
@@ -52,7 +52,7 @@ function runIn(
   leaf: Node,
   logical: number,
   leafEnd: number,
-  volume: Ext4Volume,
+  volume: Ext4Blocks,
   what: string,
 ): BlockRun {
   const index = lastAtOrBefore(leaf, logical);
@@ -87,7 +87,7 @@ function lastAtOrBefore({ bytes, entries }: Node, logical: number): number {
 }
 
 function readNode(
-  volume: Ext4Volume,
+  volume: Ext4Blocks,
   inode: Ext4Inode,
   block: number,
   depth: number,

@@ -2,6 +2,7 @@ import type { BlockReader } from "../../block-reader.ts";
 import { BytesReader } from "../../bytes-reader.ts";
 import { diskError } from "../../disk-error.ts";
 import { readBytes } from "../../read-bytes.ts";
+import { traceNode } from "../../trace/trace-node.ts";
 import { WindowReader } from "../../window-reader.ts";
 import type { FindRun } from "../block-run.ts";
 import type { DirectoryEntry, FileNode, FileStat } from "../file-node.ts";
@@ -35,8 +36,13 @@ export function openFat(reader: BlockReader): FileSystem {
   const { clusterSize, clusterCount, dataStart, label, uuid } = shape;
   const data = new WindowReader(reader, dataStart, clusterCount * clusterSize, "a cluster");
   const volume: FatVolume = { reader, shape, table, data };
-  const root = new FatNode(volume, rootEntry(shape), 0);
-  const named = [...root.rawEntries()].find(({ attributes }) => isLabel(attributes));
+  let named: FatEntry | undefined;
+  const openRoot = () => {
+    const node = new FatNode(volume, rootEntry(shape), 0);
+    named = [...node.rawEntries()].find(({ attributes }) => isLabel(attributes));
+    return node;
+  };
+  const root = traceNode(openRoot, { entriesTell: true });
   return new FileSystem({
     type: "vfat",
     label: named === undefined ? label : named.name.replace(".", ""),

@@ -1,4 +1,5 @@
 import type { BlockReader } from "../../block-reader.ts";
+import { noteUnrepeatable } from "../../trace/trace-reads.ts";
 import { decodeName } from "../decode-name.ts";
 import type { DirectoryEntry, FileNode, FileStat } from "../file-node.ts";
 import { FileSystem } from "../file-system.ts";
@@ -15,6 +16,8 @@ import { SquashfsVolume } from "./squashfs-volume.ts";
  * Throws `disk/unknown-format`, `disk/damaged`, `disk/unsupported`, `disk/truncated`.
  */
 export function openSquashfs(reader: BlockReader): FileSystem {
+  // It is written once, as a whole.
+  noteUnrepeatable();
   const volume = new SquashfsVolume(reader);
   // A reference has the offset in its lower 16 bits, the block above them.
   const reference = volume.superblock.rootReference;

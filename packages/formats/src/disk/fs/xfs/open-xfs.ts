@@ -1,4 +1,6 @@
 import type { BlockReader } from "../../block-reader.ts";
+import { traceNode } from "../../trace/trace-node.ts";
+import { traceFact } from "../../trace/trace-reads.ts";
 import { decodeName } from "../decode-name.ts";
 import type { DirectoryEntry, FileNode } from "../file-node.ts";
 import { FileSystem } from "../file-system.ts";
@@ -22,12 +24,23 @@ import { XfsVolume } from "./xfs-volume.ts";
 export function openXfs(reader: BlockReader): FileSystem {
   const volume = new XfsVolume(reader);
   const { label, uuid, rootInode, needsRepair } = volume.superblock;
-  const root = new XfsNode(volume, rootInode);
-  if (root.stat.type !== "directory")
-    throw damaged("the root", `a ${root.stat.type}`, "a directory");
-  const journal = readLogState(volume);
+  const root = traceFact(
+    () => openRoot(volume, rootInode),
+    ({ stat }) => stat.type,
+  );
+  // Nothing is read by it.
+  const journal = traceFact(
+    () => readLogState(volume),
+    () => undefined,
+  );
   const isDirty = needsRepair || journal.state !== "clean";
   return new FileSystem({ type: "xfs", label, uuid, isDirty, journal, root });
+}
+
+function openRoot(volume: XfsVolume, rootInode: number): FileNode {
+  const root = traceNode(() => new XfsNode(volume, rootInode));
+  if (root.stat.type === "directory") return root;
+  throw damaged("the root", `a ${root.stat.type}`, "a directory");
 }
 
 class XfsNode implements FileNode {

@@ -1,5 +1,6 @@
 import { BlockCache } from "../../block-cache.ts";
 import type { BlockReader } from "../../block-reader.ts";
+import { traceFact } from "../../trace/trace-reads.ts";
 import { verifyChecksum } from "./xfs-checksum.ts";
 import { damaged } from "./xfs-error.ts";
 import { parseXfsInode, type XfsInode } from "./xfs-inode.ts";
@@ -27,7 +28,7 @@ export class XfsVolume {
   /** Throws `disk/unknown-format`, `disk/damaged`, `disk/unsupported`, `disk/truncated`. */
   constructor(reader: BlockReader) {
     this.reader = reader;
-    this.superblock = readXfsSuperblock(reader);
+    this.superblock = traceFact(() => readXfsSuperblock(reader));
     this.#blocks = new BlockCache(reader, this.superblock.blockSize, CACHED_BYTES, "a block");
   }
 

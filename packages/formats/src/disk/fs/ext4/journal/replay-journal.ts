@@ -12,6 +12,8 @@ import { walkTransactions } from "./walk-transactions.ts";
 export interface Replay {
   readonly reader: BlockReader;
   readonly journal: JournalState;
+  /** The blocks that are read from the journal, by their numbers in the volume. */
+  readonly logged?: ReadonlyMap<number, LoggedBlock>;
   /** What fast commits, which tell of files and not of blocks, changed after that. */
   readonly changes?: FastChanges | undefined;
 }
@@ -42,7 +44,7 @@ export function replayJournal(
       problem === undefined
         ? { state: "replayed", transactions }
         : { state: "incomplete", transactions, reason: problem };
-    return { reader, journal: state, changes };
+    return { reader, journal: state, logged, changes };
   } catch (thrown) {
     if (!(thrown instanceof CasemateError)) throw thrown;
     const state = { state: "incomplete", transactions: 0, reason: thrown.message } as const; // its state

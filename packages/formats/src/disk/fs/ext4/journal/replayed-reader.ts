@@ -1,6 +1,7 @@
 import { crc32c } from "../../../../crc32c.ts";
 import type { BlockReader } from "../../../block-reader.ts";
 import { readBytes, verifyWithin } from "../../../read-bytes.ts";
+import { isTracing } from "../../../trace/trace-reads.ts";
 import { damaged } from "../ext4-error.ts";
 import { JOURNAL_MAGIC, type JournalSuperblock } from "./journal-superblock.ts";
 import type { LoggedBlock } from "./logged-block.ts";
@@ -39,6 +40,7 @@ export class ReplayedReader implements BlockReader {
       const start = Math.max(offset, block * blockSize);
       const stop = Math.min(end, (block + 1) * blockSize);
       this.#readPlain(plain, target.subarray(plain - offset, start - offset));
+      if (isTracing()) this.#readPlain(start, target.subarray(start - offset, stop - offset));
       const inBlock = start - block * blockSize;
       const part = this.#contents(logged).subarray(inBlock, inBlock + stop - start);
       target.set(part, start - offset);

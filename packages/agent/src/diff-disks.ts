@@ -1,0 +1,48 @@
+import { flushCompileCache } from "node:module";
+import { openDiskFiles } from "@casemate/host/open-disk-files";
+import type { DiffOptions, Sections, SystemDiff } from "@casemate/scan";
+import { diffSystems } from "@casemate/scan/diff-systems";
+import { ReadTrace } from "@casemate/scan/read-trace";
+import { dropPrivileges } from "./confined/drop-privileges.ts";
+
+/** What differs between two states of a system, and which these are. */
+export interface DiskDiff<Rows extends Record<keyof Rows, object>> extends SystemDiff<Rows> {
+  readonly subjects: { readonly before: string; readonly after: string };
+  readonly takenAt: Date;
+}
+
+/** The disks of one state: of each the image, and what it is a layer above, if anything. */
+type Images = readonly (readonly string[])[];
+
+/**
+ * What differs between the system on the disks in the files of `images.before` and of `images.after`, read in
+ * this process; `FILE#SNAPSHOT` is an internal snapshot of a qcow2 image.
+ *
+ * A process that is root stops being it for good once the files are open. Throws `disk/*`.
+ */
+export function diffDisks<Rows extends Record<keyof Rows, object>>(
+  images: { readonly before: Images; readonly after: Images },
+  sections: Sections<Rows>,
+  options: Omit<DiffOptions<Rows>, "trace">,
+): DiskDiff<Rows> {
+  const takenAt = new Date();
+  using opened = new DisposableStack();
+  const trace = new ReadTrace();
+  const open = (side: Images) =>
+    side.map((paths) => {
+      const { disk } = opened.use(
+        openDiskFiles(paths, options.key, (file, identity) => trace.through(file, identity)),
+      );
+      return { name: paths[0] ?? "", reader: disk };
+    });
+  const disks = { before: open(images.before), after: open(images.after) };
+  flushCompileCache(); // nobody may write there, so Node could not at the end
+  dropPrivileges();
+  return {
+    subjects: { before: describe(images.before), after: describe(images.after) },
+    takenAt,
+    ...diffSystems(disks, sections, { ...options, trace }),
+  };
+}
+
+const describe = (images: Images): string => images.map(([first = ""]) => first).join(", ");

@@ -1,0 +1,155 @@
+import { CasemateError, type ErrorCode } from "@casemate/core";
+import type {
+  Amount,
+  Coverage,
+  Found,
+  InstalledPackage,
+  InventoryRows,
+  Missed,
+  OsRelease,
+  SectionName,
+  VolumeDescription,
+} from "@casemate/scan";
+import { inventory } from "@casemate/scan/inventory";
+import { isRecord, parseFailure, parseRow } from "../confined/parse-row.ts";
+import { type ScannerAnswer, scannerCodes } from "./messages.ts";
+
+const limits = {
+  rows: 250_000,
+  volumes: 10_000,
+  words: 1_000,
+  text: 64 * 1024,
+};
+
+/**
+ * The scanner's answer as a checked value: what is stored and compared of it field by field, what is only
+ * shown as rows of plain values.
+ *
+ * HOSTILE: the scanner may be in a guest's hands. Throws `inspect/crashed` for what does not fit.
+ */
+export function parseScan(value: unknown): ScannerAnswer {
+  if (!isRecord(value)) throw unfit("no object");
+  const { error, os, volumes, found, missed, coverage } = value;
+  if (isRecord(error)) return { error: parseFailure(error, scannerCodes, unfit) };
+  return {
+    ...(os === undefined ? {} : { os: parseOs(os) }),
+    volumes: listOf(volumes, limits.volumes).map(parseVolume),
+    found: parseFound(found),
+    missed: listOf(missed, limits.rows).map(parseMissed),
+    coverage: parseCoverage(coverage),
+  };
+}
+
+function parseOs(value: unknown): OsRelease {
+  const { id, idLike, versionId, codename, prettyName } = recordOf(value);
+  return {
+    id: textOf(id),
+    idLike: listOf(idLike, limits.words).map(textOf),
+    ...(versionId === undefined ? {} : { versionId: textOf(versionId) }),
+    ...(codename === undefined ? {} : { codename: textOf(codename) }),
+    ...(prettyName === undefined ? {} : { prettyName: textOf(prettyName) }),
+  };
+}
+
+const states: ReadonlySet<unknown> = new Set(["read", "unreadable", "none"]);
+
+function parseVolume(value: unknown): VolumeDescription {
+  const { name, mountedAt, state, size, ...rest } = recordOf(value);
+  if (!states.has(state)) throw unfit("a volume of no known state");
+  for (const each of Object.values(rest)) textOf(each);
+  return {
+    ...rest,
+    ...(size === undefined ? {} : { size: numberOf(size) }),
+    name: textOf(name),
+    mountedAt: listOf(mountedAt, limits.words).map(textOf),
+    state: state as VolumeDescription["state"], // one of them, as was just seen
+  };
+}
+
+function parseFound(value: unknown): Found<InventoryRows> {
+  const found: { [name: string]: readonly object[] } = {};
+  for (const [name, rows] of Object.entries(recordOf(value))) {
+    if (!Object.hasOwn(inventory, name)) throw unfit("a section of no known name");
+    const parse = (row: unknown) =>
+      name === "packages" ? parsePackage(row) : parseRow(row, unfit);
+    found[name] = listOf(rows, limits.rows).map(parse);
+  }
+  // Names were seen to be sections'; what their rows are is what the scanner says.
+  return found as { readonly [Name in SectionName]?: readonly InventoryRows[Name][] };
+}
+
+const types: ReadonlySet<unknown> = new Set<InstalledPackage["type"]>([
+  "deb",
+  "rpm",
+  "apk",
+  "pypi",
+  "npm",
+  "golang",
+  "cargo",
+]);
+
+function parsePackage(value: unknown): InstalledPackage {
+  const { type, name, version, architecture, source, purl, from } = recordOf(value);
+  if (!types.has(type)) throw unfit("a package of no known type");
+  return {
+    type: type as InstalledPackage["type"], // one of them, as was just seen
+    name: textOf(name),
+    version: textOf(version),
+    ...(architecture === undefined ? {} : { architecture: textOf(architecture) }),
+    ...(source === undefined ? {} : { source: parseSource(source) }),
+    purl: textOf(purl),
+    from: textOf(from),
+  };
+}
+
+function parseSource(value: unknown): { readonly name: string; readonly version: string } {
+  const { name, version } = recordOf(value);
+  return { name: textOf(name), version: textOf(version) };
+}
+
+function parseMissed(value: unknown): Missed {
+  const { what, code, reason } = recordOf(value);
+  const known = typeof code === "string" && scannerCodes.has(code) ? code : "inspect/crashed";
+  return { what: textOf(what), code: known as ErrorCode, reason: textOf(reason) }; // a code of ours
+}
+
+function parseCoverage(value: unknown): Coverage {
+  const { volumes, bytes, files } = recordOf(value);
+  return {
+    volumes: parseAmount(volumes),
+    bytes: parseAmount(bytes),
+    ...(files === undefined ? {} : { files: parseAmount(files) }),
+  };
+}
+
+function parseAmount(value: unknown): Amount {
+  const { read, total } = recordOf(value);
+  return { read: numberOf(read), total: numberOf(total) };
+}
+
+function recordOf(value: unknown): Readonly<Record<string, unknown>> {
+  if (isRecord(value)) return value;
+  throw unfit("no object where one is to be");
+}
+
+function listOf(value: unknown, most: number): readonly unknown[] {
+  if (Array.isArray(value) && value.length <= most) return value;
+  throw unfit("no list where one is to be");
+}
+
+function textOf(value: unknown): string {
+  if (typeof value === "string" && value.length <= limits.text) return value;
+  throw unfit("no text where one is to be");
+}
+
+function numberOf(value: unknown): number {
+  if (typeof value === "number" && value >= 0) return value;
+  throw unfit("no number where one is to be");
+}
+
+function unfit(seen: string): CasemateError {
+  return new CasemateError(
+    "inspect/crashed",
+    `Cannot take the scanner's answer: ${seen}, expected a scan or an error.`,
+  );
+}

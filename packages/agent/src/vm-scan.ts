@@ -1,0 +1,32 @@
+import type { Milliseconds } from "@casemate/core";
+import type { InventoryRows, SectionName, SystemScan } from "@casemate/scan";
+
+/** Which state of a VM to scan, and for what. */
+export interface ScanRequest {
+  /** The VM's snapshot of that name; undefined: as the VM is now. */
+  readonly snapshot?: string | undefined;
+  /** The sections that are asked for; all unless given. */
+  readonly only?: readonly SectionName[] | undefined;
+  readonly budget: Milliseconds;
+}
+
+/** A state of a VM that was scanned. */
+export interface ScannedState {
+  /** `running`: its disks as they were at one moment, while it ran on; `off`: while it did not run. */
+  readonly kind: "running" | "off" | "snapshot";
+  /** The snapshot's name. */
+  readonly name?: string;
+  /** When the disks were so. */
+  readonly at: Date;
+  /** `torn`: the VM was started meanwhile, so that the parts may be of different moments. */
+  readonly consistency: "consistent" | "torn";
+}
+
+/** What is on the disks of one state of a VM. */
+export interface VmScan extends SystemScan<InventoryRows> {
+  /** The VM's name. */
+  readonly subject: string;
+  readonly state: ScannedState;
+  readonly takenAt: Date;
+  readonly elapsedMs: number;
+}

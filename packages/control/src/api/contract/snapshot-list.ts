@@ -1,0 +1,17 @@
+import { type Static, Type } from "typebox";
+import { documentOf } from "./document.ts";
+
+/** A saved state of a VM. HOSTILE: names are their author's. */
+const Snapshot = Type.Object(
+  {
+    name: Type.String(),
+    parent: Type.Optional(Type.String({ description: "The snapshot it was taken after." })),
+    current: Type.Boolean({ description: "Whether it is the one that the VM goes on from." }),
+    createdAt: Type.String({ format: "date-time", description: "By the host's clock." }),
+    state: Type.String({ description: "What the VM did then, in libvirt's words." }),
+  },
+  { additionalProperties: false },
+);
+
+export const SnapshotList = documentOf("SnapshotList", { items: Type.Array(Snapshot) });
+export type SnapshotList = Static<typeof SnapshotList>;

@@ -1,0 +1,101 @@
+import { milliseconds } from "@casemate/core";
+import type { SectionName } from "@casemate/scan";
+import { inventorySections } from "@casemate/scan/inventory";
+import { Type } from "typebox";
+import { defaultScanBudgetMs, ScanOrder } from "../api/contract/scan.ts";
+import type { ScannedStates } from "../scans/scanned-states.ts";
+import { vmResource } from "../spine/gate.ts";
+import { defineOperation, type Operation } from "../spine/operation.ts";
+import { findSnapshot } from "./parts/find-snapshot.ts";
+import { refused } from "./parts/refused.ts";
+import { readVm } from "./vm-facts.ts";
+
+/**
+ * What is scanned for unless it is told: names, versions and settings of a system. Every other section gives
+ * what stands in its guest's files, and needs the right to that.
+ */
+const plain: ReadonlySet<SectionName> = new Set<SectionName>([
+  "packages",
+  "kernels",
+  "kernelModules",
+  "identifiers",
+  "users",
+  "groups",
+  "sshHostKeys",
+  "authorizedKeys",
+  "certificates",
+  "privilegedFiles",
+  "containerImages",
+]);
+
+function chosen(only: readonly string[] | undefined): readonly SectionName[] {
+  return inventorySections.filter((name) => only?.includes(name) ?? plain.has(name));
+}
+
+/** Looks at a VM's disks, or at one of its snapshots: its answer is the scan. */
+export const scanVm = (states: ScannedStates): Operation =>
+  defineOperation({
+    id: "vm.scan",
+    summary: "Look at what is on a VM's disks",
+    on: "vm",
+    attended: true,
+    shared: true,
+    parameters: Type.Object(ScanOrder, { additionalProperties: false }),
+    needs({ only }) {
+      const discloses = chosen(only).some((name) => !plain.has(name));
+      return ["vm.scan", ...(discloses ? ["vm.inspect.fileContents"] : [])];
+    },
+    async plan({ host, target, parameters }, signal) {
+      const { snapshot, budget = defaultScanBudgetMs } = parameters;
+      const vm = await readVm(host, target, signal);
+      const runs = vm.runId !== undefined;
+      const of = snapshot === undefined ? vm.name : `snapshot ${snapshot} of ${vm.name}`;
+      if (snapshot !== undefined) {
+        await findSnapshot(`scan ${vm.name}`, host, vm.uuid, snapshot, signal);
+      } else if (runs && !(await host.hypervisor.facts(signal)).backup) {
+        const needed = "libvirt 7.2 or newer with QEMU, for a view of one moment";
+        throw refused(`scan ${vm.name}`, "it runs", needed, "Stop it, or scan a snapshot.");
+      }
+      const only = chosen(parameters.only);
+      const isView = runs && snapshot === undefined;
+      return {
+        steps: [
+          ...(isView ? [`Begin a view of the disks of ${vm.name} as they are then.`] : []),
+          `Read from the disks of ${of}: ${only.join(", ")}.`,
+          ...(isView ? ["End the view; the guest is not touched."] : []),
+          "Keep which packages are installed there.",
+        ],
+        effects: [{ kind: "vm", id: vm.uuid, change: "read" }],
+        irreversible: [],
+        destroysState: false,
+        downtime: false,
+        diskBytes: 0,
+        details: {
+          uuid: vm.uuid,
+          runId: vm.runId ?? null,
+          snapshot: snapshot ?? null,
+          only: [...only],
+          budget,
+        },
+      };
+    },
+    async execute({ host, plan: { details } }, signal) {
+      const { uuid, snapshot, only, budget } = details;
+      const vm = await host.hypervisor.domains.find(uuid, signal);
+      const request = {
+        snapshot: snapshot ?? undefined,
+        only: chosen(only),
+        budget: milliseconds(budget),
+      };
+      const scan = await host.scan(uuid, request, signal);
+      await states.keep(vmResource(vm, host), scan);
+      return scan;
+    },
+    async look({ executed }) {
+      if (executed) return { kind: "done" };
+      return {
+        kind: "unknown",
+        why: "Casemate ended before it is known whether the look was answered.",
+      };
+    },
+  });
