@@ -20,6 +20,7 @@ export {
   type StoragePoolDescription,
   type StorageVolume,
 } from "@casemate/host";
+export { type FileWatchOptions, type FileWatchTick, watchFiles } from "./file-watch.ts";
 export {
   type AgentVm,
   type HostAgent,

@@ -8,6 +8,7 @@ import {
   type DomainDisk,
   describeImage,
   describeSnapshot,
+  endAbandonedFollows,
   endAbandonedViews,
   LiveView,
   type SnapshotDescription,
@@ -85,9 +86,10 @@ export class LocalScans {
     };
   }
 
-  /** Ends what views a Casemate left that has ended. */
+  /** Ends what views of disks, and what follows them, a Casemate left that has ended. */
   async endAbandoned(): Promise<void> {
     await endAbandonedViews(this.#context.host.uri, (use) => this.#context.with(use));
+    await endAbandonedFollows(this.#context.host.uri, (use) => this.#context.with(use));
   }
 
   async #open(

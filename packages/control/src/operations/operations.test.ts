@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { actions } from "@casemate/policy";
+import type { ScannedStates } from "../scans/scanned-states.ts";
 import { inspectVm } from "./inspect-vm.ts";
 import { operations } from "./operations.ts";
+import { scanVm } from "./scan-vm.ts";
 
 const ids = operations.map(({ id }) => id);
 
@@ -16,11 +18,13 @@ test("operations: each but the look is an action of the policy, once", () => {
 });
 
 test("operations: every vm action but reading has one", () => {
+  // A scan is kept, and so is made with the place for it.
+  const made = [...ids, scanVm({} as ScannedStates).id]; // it keeps nothing here
   const wanted = actions
     .map(({ id }) => id)
     .filter((id) => id.startsWith("vm.") && id !== "vm.read" && !id.startsWith("vm.inspect."));
   assert.deepEqual(
-    wanted.filter((id) => !ids.includes(id)),
+    wanted.filter((id) => !made.includes(id)),
     [],
   );
 });
@@ -48,4 +52,14 @@ test("operations: what has an answer for its requester alone goes on beside othe
       ["vm.inspect", true],
     ],
   );
+});
+
+test("scanVm: what stands in a guest's files needs the right to that", () => {
+  const { needs } = scanVm({} as ScannedStates); // it keeps nothing here
+  assert.deepEqual(needs({}), ["vm.scan"]);
+  assert.deepEqual(needs({ only: ["packages", "users"] }), ["vm.scan"]);
+  assert.deepEqual(needs({ only: ["packages", "schedules"] }), [
+    "vm.scan",
+    "vm.inspect.fileContents",
+  ]);
 });

@@ -18,7 +18,7 @@ export interface VmExposures {
   readonly incomplete: readonly string[];
 }
 
-/** The VM's own disks, as the states of `StoredState` name them. */
+/** The VM's own disks as they were last seen. */
 export const currentState = "current";
 
 /** Since when each VM has had each vulnerability, by what was stored; each inventory is matched once. */
@@ -39,8 +39,9 @@ export function findExposures(
   return [...byVm.values()].flatMap((own) => {
     const vm = own.at(-1)?.resource; // as it was last seen
     if (vm === undefined) return [];
+    const newest = own.findLast(({ snapshot }) => snapshot === undefined);
     const named = own.map((state) => ({
-      state: state.snapshot === undefined ? currentState : `snapshot ${state.snapshot}`,
+      state: nameOf(state, state === newest),
       takenAt: state.firstAt,
       findings: matches.get(state.inventory)?.findings ?? [],
     }));
@@ -53,4 +54,10 @@ export function findExposures(
       },
     ];
   });
+}
+
+/** What the VM's own disks once were is another state than what they are. */
+function nameOf({ snapshot, lastAt }: StoredState, isNewest: boolean): string {
+  if (snapshot !== undefined) return `snapshot ${snapshot}`;
+  return isNewest ? currentState : `until ${lastAt}`;
 }

@@ -97,7 +97,7 @@ test("findExposures: since when, out of what is stored; what was not seen whole 
       incomplete,
     ]),
     [
-      ["a", [["snapshot old", "2023-01", "current"]], []],
+      ["a", [["snapshot old", "2023-01", "until 2024-02-01T00:00:00.000Z"]], []],
       ["b", [["current", "2024-01", "current"]], ["current"]],
     ],
   );

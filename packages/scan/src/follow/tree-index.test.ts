@@ -134,7 +134,7 @@ test("TreeIndex.update: what was done by debugfs explains the second listing", (
         }
       },
     ),
-    { numRuns: 12, endOnFailure: true, seed: 1 },
+    { numRuns: 12, endOnFailure: true },
   );
 });
 

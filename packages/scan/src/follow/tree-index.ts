@@ -76,7 +76,7 @@ export class TreeIndex {
     const rewritten: number[] = [];
     for (const [inode, file] of this.#tree.entries()) {
       const isDue = isAny || this.#doubts.has(inode) || isInodeTouched(file, touched, layout);
-      if (isDue) reading.readInode(inode, file);
+      if (isDue) reading.readInode(inode);
       if (!areBlocksTouched(file, touched, layout)) continue;
       if (file.names === undefined) rewritten.push(inode);
       else reading.readNames(inode);

@@ -48,7 +48,9 @@ export class TreeReading {
   }
 
   /** Reads an inode; the names that are known lead to it until their directories say otherwise. */
-  readInode(inode: number, file: KnownFile): void {
+  readInode(inode: number): void {
+    const file = this.#tree.get(inode);
+    if (file === undefined) return;
     let fresh: KnownFile;
     try {
       fresh = readKnownFile(this.#layout, inode);

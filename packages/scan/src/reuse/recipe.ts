@@ -1,5 +1,5 @@
 import { CasemateError, type ErrorCode } from "@casemate/core";
-import type { FileStat } from "@casemate/formats/disk";
+import type { FileStat, FileType } from "@casemate/formats/disk";
 
 /** An error as it is kept: what becomes of it is told by these alone. */
 export interface KeptError {
@@ -15,11 +15,14 @@ export interface Unit {
   readonly thrown?: KeptError;
 }
 
+/** A `FileStat` in few bytes: its numbers, in the order of `packStat`. */
+export type PackedStat = readonly number[];
+
 /** A name in a directory as a walk came past it. */
 export interface KeptEntry {
   readonly name: string;
   /** Absent where it cannot be opened, or was not. */
-  readonly stat?: FileStat;
+  readonly stat?: PackedStat;
   readonly problem?: KeptError;
   /** What visitors found, by their ids. */
   visits?: Record<string, Unit>;
@@ -51,6 +54,30 @@ export interface Recipe {
   readonly collectors: Record<string, Unit>;
   /** By path. */
   readonly directories: Record<string, KeptDirectory>;
+}
+
+const TYPES: readonly FileType[] = [
+  "file",
+  "directory",
+  "symlink",
+  "character-device",
+  "block-device",
+  "fifo",
+  "socket",
+];
+
+export function packStat(stat: FileStat): PackedStat {
+  const { inode, type, mode, uid, gid, size, links, modifiedMs, changedMs, encrypted } = stat;
+  const kind = TYPES.indexOf(type) * 2 + (encrypted ? 1 : 0);
+  return [inode, kind, mode, uid, gid, size, links, modifiedMs, changedMs];
+}
+
+export function unpackStat(packed: PackedStat): FileStat {
+  const [inode = 0, kind = 0, mode = 0, uid = 0, gid = 0, size = 0] = packed;
+  const [links = 0, modifiedMs = 0, changedMs = 0] = packed.slice(6);
+  const type = TYPES[kind >>> 1] ?? "file";
+  const encrypted = kind % 2 === 1;
+  return { inode, type, mode, uid, gid, size, links, modifiedMs, changedMs, encrypted };
 }
 
 export function keepError({ code, message }: CasemateError): KeptError {

@@ -1,7 +1,6 @@
 import { CasemateError } from "@casemate/core";
 import {
   type FileNode,
-  type FileStat,
   FileSystem,
   ReadTrace,
   traceApart,
@@ -18,6 +17,8 @@ import {
   type KeptDirectory,
   type KeptEntry,
   keepError,
+  type PackedStat,
+  packStat,
   type Recipe,
   restoreError,
   type Unit,
@@ -129,7 +130,7 @@ export class RecordedUnits implements ScanUnits, KeptTree {
   ): Generator<Row> {
     if (!(node instanceof UnitNode)) throw new Error("A file is visited that is of another walk.");
     const { entry, before } = node;
-    const isSame = before?.stat !== undefined && isSameStat(before.stat, node.stat);
+    const isSame = before?.stat !== undefined && isSameStat(before.stat, packStat(node.stat));
     const known = isSame ? this.#usable(before.visits?.[visitor.id]) : undefined;
     entry.visits ??= {};
     if (known !== undefined) {
@@ -150,7 +151,7 @@ export class RecordedUnits implements ScanUnits, KeptTree {
   tree({ files }: Look): FileSystem {
     const { root } = files.volume;
     const { stat } = root;
-    const entry = { name: "", stat };
+    const entry = { name: "", stat: packStat(stat) };
     const place = { entry, before: undefined, stat, open: () => root };
     return new FileSystem({ ...files.volume, root: new UnitNode(this, "/", place) });
   }
@@ -223,17 +224,6 @@ function* replay<Row extends object>(unit: Unit, look?: Look): Generator<Row> {
   if (unit.thrown !== undefined) throw restoreError(unit.thrown);
 }
 
-function isSameStat(one: FileStat, other: FileStat): boolean {
-  return (
-    one.inode === other.inode &&
-    one.type === other.type &&
-    one.mode === other.mode &&
-    one.uid === other.uid &&
-    one.gid === other.gid &&
-    one.size === other.size &&
-    one.links === other.links &&
-    one.modifiedMs === other.modifiedMs &&
-    one.changedMs === other.changedMs &&
-    one.encrypted === other.encrypted
-  );
+function isSameStat(one: PackedStat, other: PackedStat): boolean {
+  return one.every((value, index) => value === other[index]);
 }

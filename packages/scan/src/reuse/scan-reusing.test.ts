@@ -185,6 +185,21 @@ test("scanReusing: finds what only the journals of an overlay and of its base ha
   assertSame([makeOverlay(log(blocks.slice(0, 1)), dirty, dirtyReader), dirtyReader]);
 });
 
+test("scanReusing: another file of the same name, another place of inodes, another checksum seed", () => {
+  for (const commands of [
+    [
+      "unlink /usr/lib/modules/6.1/kernel/a.ko",
+      "ln /opt/some.pem /usr/lib/modules/6.1/kernel/a.ko",
+    ],
+    ["set_bg 0 inode_table 1000", "set_bg 0 checksum calc"],
+    ["ssv uuid random"],
+    ["ssv volume_name other"],
+  ]) {
+    const overlay = makeOverlay(editVolume(base, commands, []), base, baseReader);
+    assertSame([overlay, baseReader], store, commands.join());
+  }
+});
+
 test("scanReusing: an overlay without changes costs nothing, one with some what they are of", () => {
   const counting = { reads: 0 };
   const counted: BlockReader = {

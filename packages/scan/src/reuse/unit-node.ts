@@ -8,7 +8,14 @@ import {
   traceApart,
   traceReads,
 } from "@casemate/formats/disk";
-import { type KeptDirectory, type KeptEntry, keepError, restoreError } from "./recipe.ts";
+import {
+  type KeptDirectory,
+  type KeptEntry,
+  keepError,
+  packStat,
+  restoreError,
+  unpackStat,
+} from "./recipe.ts";
 
 /** What a tree's nodes ask, and tell, of the directories that a walk comes to. */
 export interface KeptTree {
@@ -89,7 +96,7 @@ export class UnitNode implements FileNode {
     const { stat, problem } = entry;
     if (problem !== undefined) throw restoreError(problem);
     const open = () => this.#findLive(index);
-    return stat === undefined ? open() : this.#below(entry, before, stat, open);
+    return stat === undefined ? open() : this.#below(entry, before, unpackStat(stat), open);
   }
 
   *#liveEntries(): Generator<DirectoryEntry> {
@@ -116,7 +123,7 @@ export class UnitNode implements FileNode {
                 const opened = open();
                 return [opened, opened.stat];
               });
-              const entry: KeptEntry = { name, stat };
+              const entry: KeptEntry = { name, stat: packStat(stat) };
               entries[at] = entry;
               return this.#below(entry, this.#tree.entry(this.path, name), stat, () => node);
             } catch (thrown) {
