@@ -32,10 +32,15 @@ test("cachedDirectory: a failed build leaves nothing and can be repeated", async
 });
 
 test("cachedDirectory: waiting for another builder ends with the signal", async () => {
-  let release = () => {};
-  const first = cachedDirectory(root, "slow", () => new Promise((done) => (release = done)));
+  const begun = Promise.withResolvers<void>();
+  const release = Promise.withResolvers<void>();
+  const first = cachedDirectory(root, "slow", () => {
+    begun.resolve();
+    return release.promise;
+  });
+  await begun.promise;
   const second = cachedDirectory(root, "slow", async () => {}, AbortSignal.timeout(50));
   await assert.rejects(second, { code: "cancelled" });
-  release();
+  release.resolve();
   await first;
 });
