@@ -9,6 +9,7 @@ import { libvirtDaemon } from "./capabilities/libvirt-daemon.ts";
 import { networkNamespaces } from "./capabilities/network-namespaces.ts";
 import { nftables } from "./capabilities/nftables.ts";
 import { node } from "./capabilities/node.ts";
+import { otherImages } from "./capabilities/other-images.ts";
 import { qemu } from "./capabilities/qemu.ts";
 import { swap } from "./capabilities/swap.ts";
 import { tun } from "./capabilities/tun.ts";
@@ -19,6 +20,7 @@ import type { Capability } from "./capability.ts";
 export const capabilities: readonly Capability[] = [
   kvm,
   qemu,
+  otherImages,
   libvirt,
   libvirtDaemon,
   guestMemory,
