@@ -62,7 +62,8 @@ export interface HostAgent extends AsyncDisposable {
    * What is on the disks of one state of the VM with `uuid`, running or not, read by a process without rights.
    *
    * Throws `vm/unknown`, `snapshot/unknown`, `disk/full`, `storage/*`, `image/*`, `inspect/budget`,
-   * `inspect/crashed`, `libvirt/*`. A disk that cannot be read is missed in the result.
+   * `inspect/crashed`, `libvirt/*`, and `vm/*` where memory is asked for and the VM does not run. A disk or a
+   * part of memory that cannot be read is missed in the result.
    */
   scan(uuid: string, request: ScanRequest, signal?: AbortSignal): Promise<VmScan>;
   /** Calls `listener` for each event from now on; disposing ends it. */

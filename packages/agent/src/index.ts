@@ -55,5 +55,6 @@ export type { Hypervisor } from "./hypervisor.ts";
 export { inspectImage } from "./inspect-image.ts";
 export { inspectableView, type LookRequest, type ViewRequest } from "./inspectable-view.ts";
 export { attachHost, type HostOptions } from "./local-host.ts";
+export { runningViews } from "./running-memory.ts";
 export type { ViewItem, ViewTable, ViewValue } from "./view-table.ts";
-export type { ScannedState, ScanRequest, VmScan } from "./vm-scan.ts";
+export type { ScannedState, ScanRequest, VmScan, VmScanRows } from "./vm-scan.ts";

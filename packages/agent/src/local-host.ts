@@ -18,6 +18,7 @@ import { type InspectedGuest, Inspector } from "./inspector.ts";
 import { HostContext } from "./local/host-context.ts";
 import { LocalHypervisor } from "./local/local-hypervisor.ts";
 import { LocalScans } from "./local/local-scans.ts";
+import { readRunningMemory } from "./running-memory.ts";
 import type { ViewTable } from "./view-table.ts";
 import type { ScanRequest, VmScan } from "./vm-scan.ts";
 
@@ -128,7 +129,11 @@ class LocalHost implements HostAgent {
   }
 
   async scan(uuid: string, request: ScanRequest, signal?: AbortSignal): Promise<VmScan> {
-    return await this.#scans.scan(uuid, request, signal);
+    const { running = false, ...others } = request;
+    const options = { budget: request.budget };
+    const readMemory = (stop?: AbortSignal) => readRunningMemory(this, uuid, options, stop);
+    const own = running ? { ...others, readMemory } : others;
+    return await this.#scans.scan(uuid, own, signal);
   }
 
   subscribe(listener: (event: HostEvent) => void): Disposable {

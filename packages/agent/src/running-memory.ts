@@ -17,6 +17,9 @@ export interface RunningMemoryOptions {
   readonly pause?: LookRequest["pause"];
 }
 
+/** The views that it is read out of. */
+export const runningViews = ["kernel", "processes", "maps", "sockets", "mounts"] as const;
+
 /**
  * What runs in the VM with `uuid`, to be held against its disks (`runningSections`). What cannot be looked at
  * is a gap. Throws `vm/*` where there is nothing to look into, and why `signal` was aborted.
@@ -28,7 +31,7 @@ export async function readRunningMemory(
   signal?: AbortSignal,
 ): Promise<RunningMemory> {
   const look = async <Row>(
-    view: string,
+    view: (typeof runningViews)[number],
     parse: (items: readonly ViewItem[]) => MemoryRows<Row>,
   ): Promise<MemoryRows<Row>> => {
     try {

@@ -1,10 +1,11 @@
 import { join } from "node:path";
 import { CasemateError } from "@casemate/core";
 import { type OpenDisks, sendFds } from "@casemate/host";
-import type { InventoryRows, SystemScan } from "@casemate/scan";
+import type { SystemScan } from "@casemate/scan";
 import { startConfinedProcess } from "./confined/confined-process.ts";
 import type { ScannerAnswer, ScannerRequest } from "./scanner/messages.ts";
 import { parseScan } from "./scanner/parse-scan.ts";
+import type { VmScanRows } from "./vm-scan.ts";
 
 /** What the scanner gets to start, and to notice by itself that its budget is used up; in milliseconds. */
 const graceMs = 5_000;
@@ -17,7 +18,7 @@ export async function scanConfined(
   { disks, fds }: OpenDisks,
   request: ScannerRequest,
   signal?: AbortSignal,
-): Promise<SystemScan<InventoryRows>> {
+): Promise<SystemScan<VmScanRows>> {
   await using scanner = startConfinedProcess<ScannerRequest, ScannerAnswer>({
     name: "scanner",
     main: join(import.meta.dirname, "scanner", "main.ts"),

@@ -1,5 +1,5 @@
 import type { Milliseconds } from "@casemate/core";
-import type { InventoryRows, SectionName, SystemScan } from "@casemate/scan";
+import type { InventoryRows, RunningRows, SectionName, SystemScan } from "@casemate/scan";
 
 /** Which state of a VM to scan, and for what. */
 export interface ScanRequest {
@@ -7,8 +7,14 @@ export interface ScanRequest {
   readonly snapshot?: string | undefined;
   /** The sections that are asked for; all unless given. */
   readonly only?: readonly SectionName[] | undefined;
+  /** Whether what is found is held against the memory of the VM, which has to run. */
+  readonly running?: boolean | undefined;
+  /** Of reading the disks, and of each look into memory. */
   readonly budget: Milliseconds;
 }
+
+/** What is on the disks and, where that was asked for, what of it runs. */
+export interface VmScanRows extends InventoryRows, RunningRows {}
 
 /** A state of a VM that was scanned. */
 export interface ScannedState {
@@ -23,7 +29,7 @@ export interface ScannedState {
 }
 
 /** What is on the disks of one state of a VM. */
-export interface VmScan extends SystemScan<InventoryRows> {
+export interface VmScan extends SystemScan<VmScanRows> {
   /** The VM's name. */
   readonly subject: string;
   readonly state: ScannedState;

@@ -209,3 +209,44 @@ test("casemate scan VM: what the guest's own tools say, of its snapshots too, an
   assert.ok(looks.length >= 3);
   assert.equal(await libvirt.backupXml(uuid), undefined);
 });
+
+test("casemate scan VM --running: the installed kernel runs, and the server that listens is of its package", async () => {
+  const release = (await guest.output("uname -r")).trim();
+  const pid = Number(await guest.output("pgrep -o -x sshd"));
+  const scanned = await run("scan", "web01", "--running", "--only", "packages", "--json");
+  assert.equal(scanned.stderr, "");
+  assert.equal(scanned.code, 0);
+  const { state, found } = scanned.document;
+  const { kernelStates, outdatedPrograms, packageUses } = found;
+  const [kernel, ...others] = kernelStates;
+  assert.deepEqual(others, []);
+  assert.deepEqual([kernel.release, kernel.reboot], [release, "not-needed"]);
+  assert.deepEqual(outdatedPrograms, []);
+  const server = packageUses.find((each: Json) => each.package === "openssh-server");
+  assert.equal(server.state, "mapped");
+  const [process] = server.processes;
+  assert.equal(process.pid, pid);
+  assert.ok(process.listening.some(({ port }: Json) => port === 22));
+
+  // The hole is in what listens: that is stored with the state, and told with the finding.
+  const file = join(scratch, "openssh.json");
+  await writeFile(file, feed("openssh", "9:0"));
+  await run("advisories", "import", file);
+  const exposed = await run("exposed", "--json");
+  const { items } = exposed.document;
+  const finding = items.find((each: Json) => each.package === "openssh-server");
+  assert.deepEqual(finding.use, { level: "listening", at: state.at });
+
+  const table = await run("scan", "web01", "--running", "--only", "kernels");
+  assert.match(
+    table.stdout,
+    /\nthe kernel that runs: 1\n.*\n.* not-needed .*\n\npackages in memory: \d+ of/s,
+  );
+  const past = await run("scan", "web01", "--running", "--snapshot", "before");
+  assert.equal(past.code, 64);
+  assert.match(past.stderr, /snapshots are of the past/);
+  await libvirt.destroy(uuid);
+  const off = await run("scan", "web01", "--running");
+  assert.notEqual(off.code, 0);
+  assert.match(off.stderr, /Cannot hold the disks of web01 against its memory: it is shutoff/);
+});

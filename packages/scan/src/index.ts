@@ -77,7 +77,8 @@ export type {
   RunningMemory,
   RunningProcess,
 } from "./running/running-memory.ts";
-export { type RunningRows, runningSections } from "./running/running-sections.ts";
+export { runningSections } from "./running/running-sections.ts";
+export type { RunningRows } from "./running/running-tables.ts";
 export { type ScanOptions, type SystemScan, scanSystem } from "./scan.ts";
 export type { Secret } from "./secrets/secret.ts";
 export {

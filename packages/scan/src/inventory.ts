@@ -12,6 +12,7 @@ import { type PrivilegedFile, privilegedFiles } from "./identity/privileged-file
 import { type SshHostKey, sshHostKeys } from "./identity/ssh-host-keys.ts";
 import { type UserAccount, users } from "./identity/users.ts";
 import { type IntegrityRows, integritySections } from "./integrity/integrity-sections.ts";
+import { markOwned } from "./integrity/mark-owned.ts";
 import type { MalwareHit } from "./malware/malware-hit.ts";
 import { malwareSection } from "./malware/malware-section.ts";
 import { apk } from "./packages/apk.ts";
@@ -64,6 +65,7 @@ export const inventory: Sections<InventoryRows> = {
     ],
     collectors: [dpkg, rpm, apk],
     visitors: [pythonPackages, nodePackages, programPackages],
+    refine: markOwned,
   },
   kernels: {
     title: "kernels",

@@ -34,7 +34,7 @@ export function runSections<Rows extends Record<keyof Rows, object>>(
   sections: Sections<Rows>,
   { budget, only = usualSections(sections), units = freshUnits, reads }: RunOptions<Rows>,
 ): RunResult<Rows> {
-  const found: { [Name in keyof Rows]?: Rows[Name][] } = {};
+  const found: { [Name in keyof Rows]?: readonly Rows[Name][] } = {};
   const visitors: Visiting[] = [];
   const endings: (() => void)[] = [];
   for (const name of only) {
@@ -71,6 +71,12 @@ export function runSections<Rows extends Record<keyof Rows, object>>(
       walkFiles(look, visitors, { tree: units.tree(look), budget, counted });
       for (const end of endings) end();
     });
+  }
+  for (const name of only) {
+    const rows = found[name];
+    const { refine } = sections[name];
+    if (rows === undefined || refine === undefined) continue;
+    found[name] = attempt(look, `${String(name)}/refine`, () => refine(look, rows)) ?? rows;
   }
   return { found, walked };
 }

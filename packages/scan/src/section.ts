@@ -1,4 +1,5 @@
 import type { Collector } from "./collector.ts";
+import type { Look } from "./look.ts";
 import type { Survey } from "./survey.ts";
 import type { Visitor } from "./visitor.ts";
 
@@ -16,6 +17,8 @@ export interface Section<Row extends object> {
   readonly columns: readonly SectionColumn<Row>[];
   /** Thousands of rows on every system: people get to see how many, unless they ask for it alone. */
   readonly isLong?: boolean;
+  /** How many there are, for people, where the number of rows alone would mislead. */
+  count?(rows: readonly Row[]): string;
   /** It takes reading all of many files: it is done where it is asked for. */
   readonly isOnRequest?: boolean;
   /** What stays the same of a row while the rest of it changes; without one, the whole row is. */
@@ -27,6 +30,8 @@ export interface Section<Row extends object> {
   readonly collectors?: readonly Collector<Row>[];
   readonly visitors?: readonly Visitor<Row>[];
   readonly surveys?: readonly Survey<Row>[];
+  /** The rows with what takes all of them to tell; done anew in every scan, wherever rows come from. */
+  refine?(look: Look, rows: readonly Row[]): readonly Row[];
 }
 
 /** Sections by name; `Rows` has each one's row. */

@@ -16,7 +16,8 @@ import {
   type ViewedDisk,
   type WithConnection,
 } from "@casemate/host";
-import type { Missed } from "@casemate/scan";
+import type { Missed, RunningMemory } from "@casemate/scan";
+import { missedInMemory } from "@casemate/scan/missed-in-memory";
 import type { DomainDescription } from "../hypervisor/domain-control.ts";
 import type { ScannedState, ScanRequest, VmScan } from "../vm-scan.ts";
 import type { HostContext } from "./host-context.ts";
@@ -33,6 +34,12 @@ interface OpenState extends AsyncDisposable {
   readonly lost?: AbortSignal;
 }
 
+/** A request, with what reads the VM's memory where the disks are to be held against it. */
+export interface LocalScanRequest extends Omit<ScanRequest, "running"> {
+  /** Called once the disks are opened, so that both are of nearly the same moment. */
+  readonly readMemory?: ((signal?: AbortSignal) => Promise<RunningMemory>) | undefined;
+}
+
 /** Scans of the VMs of a libvirt on this machine. */
 export class LocalScans {
   readonly #context: HostContext;
@@ -44,7 +51,7 @@ export class LocalScans {
   }
 
   /** What is on the disks of one state of the VM, after whatever else is scanned of it. Throws as `#scan`. */
-  async scan(uuid: string, request: ScanRequest, signal?: AbortSignal): Promise<VmScan> {
+  async scan(uuid: string, request: LocalScanRequest, signal?: AbortSignal): Promise<VmScan> {
     const before = this.#turns.get(uuid);
     const own = Promise.resolve(before).then(() => this.#scan(uuid, request, signal));
     const settled = own.catch(() => {}); // whoever asked hears of it; the next one starts anew
@@ -59,26 +66,29 @@ export class LocalScans {
   /**
    * What is on the disks of one state of the VM.
    *
-   * Throws `vm/unknown`, `snapshot/unknown`, `disk/full`, `storage/*`, `image/*`, `inspect/*`, `libvirt/*`.
+   * Throws `vm/unknown`, `vm/not-running`, `snapshot/unknown`, `disk/full`, `storage/*`, `image/*`, `inspect/*`,
+   * `libvirt/*`.
    */
-  async #scan(uuid: string, request: ScanRequest, signal?: AbortSignal): Promise<VmScan> {
+  async #scan(uuid: string, request: LocalScanRequest, signal?: AbortSignal): Promise<VmScan> {
     signal?.throwIfAborted();
     const started = performance.now();
     const takenAt = new Date();
-    const { snapshot, budget, only } = request;
+    const { snapshot, budget, only, readMemory } = request;
     const domain = await this.#context.with((c) => c.findDomain(uuid, signal));
     const vm = await this.#context.describe(domain, signal);
+    if (readMemory !== undefined) verifyRunsNow(vm, snapshot);
     await using opened = await this.#open(vm, snapshot, signal);
     const { state, lost, missed } = opened;
     const stop = AbortSignal.any([signal, lost].filter((each) => each !== undefined));
     // Loaded when it is needed: what knows all sections is a lot.
     const { scanConfined } = await import("../scanner.ts");
-    const scan = await scanConfined(opened, { budget, only }, stop);
+    const memory = await readMemory?.(stop);
+    const scan = await scanConfined(opened, { budget, only, memory }, stop);
     const after = await this.#context.with((c) => c.findDomain(uuid, signal));
     const isTorn = state.kind === "off" && after.id !== undefined;
     return {
       ...scan,
-      missed: [...missed, ...scan.missed],
+      missed: [...missed, ...(memory === undefined ? [] : missedInMemory(memory)), ...scan.missed],
       subject: vm.name,
       state: { ...state, consistency: isTorn ? "torn" : "consistent" },
       takenAt,
@@ -278,6 +288,16 @@ function ownDisks({ disks }: DomainDescription): readonly DomainDisk[] {
 function shiftFiles(disk: DiskDescription, by: number): DiskDescription {
   if ("nbd" in disk) return disk;
   return { ...disk, layers: disk.layers.map((layer) => ({ ...layer, file: layer.file + by })) };
+}
+
+/** Memory is of now: nothing else can be held against it. */
+function verifyRunsNow({ name, state, runId }: DomainDescription, snapshot?: string): void {
+  if (snapshot === undefined && runId !== undefined) return;
+  const seen = snapshot === undefined ? `it is ${state}` : `snapshot ${snapshot} is of the past`;
+  throw new CasemateError(
+    "vm/not-running",
+    `Cannot hold the disks of ${name} against its memory: ${seen}, expected it to run.`,
+  );
 }
 
 function noFile(target: string, source: DiskSource): CasemateError {

@@ -5,15 +5,18 @@
 
 import { formatBytes, toCasemateError } from "@casemate/core";
 import { type DiskDescription, diskFrom, receiveFds } from "@casemate/host";
-import type { Missed, SystemDisk } from "@casemate/scan";
+import type { Missed, SystemDisk, SystemScan } from "@casemate/scan";
 import { inventory } from "@casemate/scan/inventory";
+import { runningSections } from "@casemate/scan/running-sections";
+import { runningSectionNames } from "@casemate/scan/running-tables";
 // Not by the whole package: what matches advisories takes longer to load than a scan takes.
 import { scanSystem } from "@casemate/scan/scan-system";
 import { encodeFrame, headBytes, maxFrameBytes } from "../confined/frames.ts";
 import { fdSocket, fdTimeoutMs, serve } from "../confined/serve.ts";
+import type { VmScanRows } from "../vm-scan.ts";
 import type { ScannerAnswer, ScannerRequest } from "./messages.ts";
 
-async function answer({ budget, only }: ScannerRequest): Promise<ScannerAnswer> {
+async function answer(request: ScannerRequest): Promise<ScannerAnswer> {
   const { text, fds } = receiveFds(fdSocket, fdTimeoutMs);
   const descriptions = JSON.parse(text) as readonly DiskDescription[]; // the agent is trusted, and wrote it
   const disks: SystemDisk[] = [];
@@ -27,8 +30,20 @@ async function answer({ budget, only }: ScannerRequest): Promise<ScannerAnswer> 
       missed.push({ what: `disk ${name}`, code, reason });
     }
   }
-  const scan = scanSystem(disks, inventory, { budget, only });
+  const scan = look(disks, request);
   return { ...scan, missed: [...missed, ...scan.missed] };
+}
+
+function look(
+  disks: readonly SystemDisk[],
+  { budget, only, memory }: ScannerRequest,
+): SystemScan<VmScanRows> {
+  if (memory === undefined) return scanSystem(disks, inventory, { budget, only });
+  const sections = { ...inventory, ...runningSections(memory) };
+  return scanSystem<VmScanRows>(disks, sections, {
+    budget,
+    only: only === undefined ? undefined : [...only, ...runningSectionNames],
+  });
 }
 
 /** HOSTILE: a guest may have any number of rows. */

@@ -4,14 +4,14 @@ import type {
   Coverage,
   Found,
   InstalledPackage,
-  InventoryRows,
   Missed,
   OsRelease,
-  SectionName,
   VolumeDescription,
 } from "@casemate/scan";
-import { inventory } from "@casemate/scan/inventory";
+import { inventorySections } from "@casemate/scan/inventory";
+import { runningSectionNames } from "@casemate/scan/running-tables";
 import { isRecord, parseFailure, parseRow } from "../confined/parse-row.ts";
+import type { VmScanRows } from "../vm-scan.ts";
 import { type ScannerAnswer, scannerCodes } from "./messages.ts";
 
 const limits = {
@@ -66,16 +66,18 @@ function parseVolume(value: unknown): VolumeDescription {
   };
 }
 
-function parseFound(value: unknown): Found<InventoryRows> {
+const sections: ReadonlySet<string> = new Set([...inventorySections, ...runningSectionNames]);
+
+function parseFound(value: unknown): Found<VmScanRows> {
   const found: { [name: string]: readonly object[] } = {};
   for (const [name, rows] of Object.entries(recordOf(value))) {
-    if (!Object.hasOwn(inventory, name)) throw unfit("a section of no known name");
+    if (!sections.has(name)) throw unfit("a section of no known name");
     const parse = (row: unknown) =>
       name === "packages" ? parsePackage(row) : parseRow(row, unfit);
     found[name] = listOf(rows, limits.rows).map(parse);
   }
   // Names were seen to be sections'; what their rows are is what the scanner says.
-  return found as { readonly [Name in SectionName]?: readonly InventoryRows[Name][] };
+  return found as Found<VmScanRows>;
 }
 
 const types: ReadonlySet<unknown> = new Set<InstalledPackage["type"]>([
@@ -89,7 +91,7 @@ const types: ReadonlySet<unknown> = new Set<InstalledPackage["type"]>([
 ]);
 
 function parsePackage(value: unknown): InstalledPackage {
-  const { type, name, version, architecture, source, purl, from } = recordOf(value);
+  const { type, name, version, architecture, source, purl, from, partOf } = recordOf(value);
   if (!types.has(type)) throw unfit("a package of no known type");
   return {
     type: type as InstalledPackage["type"], // one of them, as was just seen
@@ -99,6 +101,7 @@ function parsePackage(value: unknown): InstalledPackage {
     ...(source === undefined ? {} : { source: parseSource(source) }),
     purl: textOf(purl),
     from: textOf(from),
+    ...(partOf === undefined ? {} : { partOf: textOf(partOf) }),
   };
 }
 

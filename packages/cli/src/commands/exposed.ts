@@ -42,12 +42,14 @@ function printExposures({ items, inconclusive }: ExposureList, { output }: Conte
       { title: "PACKAGE" },
       { title: "INSTALLED" },
       { title: "FIXED IN" },
+      { title: "IN MEMORY" },
       { title: "FIRST EXPOSED ON" },
       { title: "LAST SEEN IN" },
     ],
     items.map((item) => [
       ...[item.vulnerability, item.severity ?? "-", item.vm.name, item.package],
-      ...[item.installed, item.fixed ?? "-", item.firstExposedOn, item.latestState],
+      ...[item.installed, item.fixed ?? "-", item.use?.level ?? "-"],
+      ...[item.firstExposedOn, item.latestState],
     ]),
   );
   if (inconclusive.length === 0) return;

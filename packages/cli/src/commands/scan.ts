@@ -14,10 +14,14 @@ import { printScan } from "../output/scan.ts";
 import { readOwnVersion } from "../own-version.ts";
 import { checkBaseline, saveBaseline } from "./scan/baseline.ts";
 import { diffDisksCommand } from "./scan/diff-disks.ts";
+import type { AdvisoryMatcher } from "./scan/read-advisories.ts";
 import { scanStates } from "./scan/scan-states.ts";
 import type { VmScanOrder } from "./scan/walk-states.ts";
 
-interface ScanOptions extends Pick<VmScanOrder, "snapshot" | "allStates" | "data" | "request"> {
+/** What is for a VM alone. */
+type VmOption = "snapshot" | "allStates" | "running" | "data" | "request";
+
+interface ScanOptions extends Pick<VmScanOrder, VmOption> {
   readonly disk?: readonly string[];
   readonly only?: readonly SectionName[];
   readonly all?: boolean;
@@ -30,6 +34,7 @@ interface ScanOptions extends Pick<VmScanOrder, "snapshot" | "allStates" | "data
   readonly everyFile?: boolean;
   readonly saltFile?: string;
   readonly cache?: string;
+  readonly advisories?: string | true;
   readonly format: "table" | "json" | DocumentFormat;
   readonly budget: number;
 }
@@ -42,6 +47,7 @@ export function configureScan(command: Command, context: Context): void {
     .argument("[vm]", "a VM, by name or UUID")
     .option("--snapshot <name>", "scan this snapshot of the VM, not the VM as it is now")
     .option("--all-states", "scan the VM and each of its snapshots")
+    .option("--running", "tell what of it runs, too, by the memory of the VM")
     .option("--request <id>", "a request for this scan that has been approved")
     .option("--data <dir>", "the data directory of the control plane to ask")
     .option(
@@ -64,6 +70,10 @@ export function configureScan(command: Command, context: Context): void {
     .option("--every-file", "put every file to the rules, not programs and scripts alone")
     .option("--salt-file <file>", "what fingerprints of secrets are salted with, to know one again")
     .option("--cache <dir>", "keep results there, and read of overlays only what they change")
+    .option(
+      "--advisories [file]",
+      "tell which packages are known to be vulnerable, by this snapshot",
+    )
     .option("--budget <ms>", "time the scan may take", parseMilliseconds, defaultBudgetMs)
     .option("--json", "print JSON, as --format json")
     .addHelpText("after", `\nSections:\n${describeSections()}`)
@@ -75,16 +85,37 @@ export function configureScan(command: Command, context: Context): void {
       }
       if (await compare(options, context)) return;
       const version = readOwnVersion(); // before privileges are dropped, which may be needed to read it
-      const scan = await run(options);
+      const matchAdvisories = await prepareAdvisories(options, context); // before, as well
+      const scanned = await run(options);
+      const vulnerabilities = matchAdvisories?.(scanned);
+      const scan = { ...scanned, ...(vulnerabilities === undefined ? {} : { vulnerabilities }) };
       if (context.output.json || format === "json") context.output.document("SystemScan", scan);
       else if (format === "table") printScan(scan, context.output);
       else context.output.value(formatDocument(format, { ...scan, version }));
-      if (scan.missed.length === 0) return;
-      process.stderr.write(
-        `casemate: ${scan.missed.length} of it could not be looked at: see what was missed.\n`,
-      );
-      context.exitWith(ExitCode.inconclusive);
+      if (scan.missed.length > 0) {
+        process.stderr.write(
+          `casemate: ${scan.missed.length} of it could not be looked at: see what was missed.\n`,
+        );
+      }
+      const isUnmatched = matchAdvisories !== undefined && vulnerabilities?.uncovered.length !== 0;
+      if (isUnmatched) {
+        process.stderr.write("casemate: not all packages could be matched with advisories.\n");
+      }
+      if ((vulnerabilities?.findings ?? []).length > 0) context.exitWith(ExitCode.suspicious);
+      else if (isUnmatched || scan.missed.length > 0) context.exitWith(ExitCode.inconclusive);
     });
+}
+
+async function prepareAdvisories(
+  { advisories, only, data }: ScanOptions,
+  { environment }: Context,
+): Promise<AdvisoryMatcher | undefined> {
+  if (advisories === undefined) return undefined;
+  if (only?.includes("packages") === false) {
+    throw wrong("advisories are on packages and they are left out, expected --only packages");
+  }
+  const { readAdvisories } = await import("./scan/read-advisories.ts");
+  return await readAdvisories(advisories, data ?? environment.dataDirectory);
 }
 
 /** Does what compares with another state, if that is asked for. */
@@ -95,6 +126,7 @@ async function compare(options: ScanOptions, context: Context): Promise<boolean>
   if (disk === undefined) throw wrong("no disk is given, expected --disk FILE");
   if (asked > 1) throw wrong("expected one of --diff, --save-baseline and --baseline");
   if (options.rules !== undefined) throw wrong("a comparison puts no file to rules");
+  if (options.advisories !== undefined) throw wrong("a comparison matches no advisories");
   if (format !== "table" && format !== "json") {
     throw wrong(`a comparison is no ${format} document, expected table or json`);
   }
@@ -120,14 +152,20 @@ async function compare(options: ScanOptions, context: Context): Promise<boolean>
 }
 
 function orderOf(vm: string, options: ScanOptions): VmScanOrder {
-  const { disk, diff, saveBaseline: saved, baseline, keyFile, snapshot, allStates } = options;
+  const { disk, diff, saveBaseline: saved, baseline, keyFile } = options;
+  const { snapshot, allStates, running, advisories } = options;
   if (disk !== undefined) throw wrong(`both VM ${vm} and --disk are given, expected one of them`);
   if (diff !== undefined || saved !== undefined || baseline !== undefined) {
     throw wrong("a comparison is of disks, expected --disk FILE");
   }
+  if (advisories !== undefined)
+    throw wrong("of VMs `casemate exposed` tells, expected --disk FILE");
   if (keyFile !== undefined) throw wrong("keys are for disks in files, expected --disk FILE");
   if (snapshot !== undefined && allStates === true) {
     throw wrong("expected one of --snapshot and --all-states");
+  }
+  if (running === true && (snapshot ?? allStates) !== undefined) {
+    throw wrong("memory is of now and snapshots are of the past, expected --running alone");
   }
   return { ...options, vm, only: chosen(options) };
 }
@@ -150,6 +188,7 @@ function chosen({
 
 async function run({
   disk,
+  running,
   only,
   all,
   keyFile,
@@ -161,6 +200,7 @@ async function run({
   cache,
 }: ScanOptions): Promise<DiskScan<InventoryRows>> {
   if (disk === undefined) throw wrong("no disk is given, expected --disk FILE");
+  if (running === true) throw wrong("files have no memory, expected a VM with --running");
   if (rules === undefined && (everyFile === true || only?.includes("malware") === true)) {
     throw wrong("no rules are given, expected --rules PATH");
   }

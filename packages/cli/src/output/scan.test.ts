@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { PassThrough } from "node:stream";
 import { test } from "node:test";
+import type { VmScanRows } from "@casemate/agent";
 import type { DiskScan } from "@casemate/agent/scan-disks";
-import type { InventoryRows } from "@casemate/scan";
 import { inventorySections } from "@casemate/scan/inventory";
 import { outputTo } from "./output.ts";
 import { printScan } from "./scan.ts";
@@ -16,7 +16,7 @@ const schedule = {
   path: "/etc/cron.d/e2scrub_all",
 } as const;
 const nothing = Object.fromEntries(inventorySections.map((name) => [name, []]));
-const scan: DiskScan<InventoryRows> = {
+const scan: DiskScan<VmScanRows> = {
   subject: "web01.qcow2",
   takenAt: new Date(0),
   os: { id: "debian", prettyName: "Debian GNU/Linux 12 (bookworm)", idLike: [] },
@@ -27,7 +27,7 @@ const scan: DiskScan<InventoryRows> = {
 };
 
 /** What a terminal of that many columns gets; without, what a pipe does. */
-function print(printed: DiskScan<InventoryRows>, columns?: number): string {
+function print(printed: DiskScan<VmScanRows>, columns?: number): string {
   const terminal = columns === undefined ? {} : { isTTY: true, columns };
   const stream = Object.assign(new PassThrough(), terminal) as unknown as NodeJS.WriteStream; // all that it uses
   printScan(printed, outputTo(stream, { json: false, noColour: true, terminal: "" }));
@@ -62,4 +62,33 @@ test("printScan: fits a terminal, and leaves a row in its line elsewhere", () =>
   assert.equal(print(scan).includes(schedule.command), true);
   const cells = narrow.slice(narrow.findIndex((line) => line.startsWith("cron"))).join("");
   for (const part of schedule.command.split(/[ /]/)) assert.ok(cells.includes(part), part);
+});
+
+test("printScan: what runs comes first, and packages in memory by how many are used", () => {
+  const kernel = { release: "6.1.0-22-amd64", reason: "Another is installed." };
+  const process = { pid: 7, name: "sshd", paths: [], runsOld: false, listening: [] };
+  const deb = { type: "deb", package: "a" } as const;
+  const end = { protocol: "tcp", address: "::", port: 22 };
+  const text = print({
+    ...scan,
+    found: {
+      ...scan.found,
+      kernelStates: [
+        { ...kernel, reboot: "needed", buildId: null, image: null, imageBy: null, next: null },
+      ],
+      outdatedPrograms: [],
+      packageUses: [
+        { ...deb, state: "mapped", processes: [process], count: 1 },
+        { ...deb, state: "mapped", processes: [{ ...process, listening: [end] }], count: 1 },
+        { ...deb, state: "not-loaded", programs: 1 },
+        { ...deb, state: "unknown", reason: "No list of its files was read." },
+      ],
+    },
+  });
+  assert.match(text, /\nthe kernel that runs: 1\nRUNNING .*\n6\.1\.0-22-amd64 .* needed /);
+  assert.match(
+    text,
+    /\npackages in memory: 2 of 4, 1 in processes that listen, 1 not known {2}\(--json lists them\)\n/,
+  );
+  assert.ok(text.indexOf("the kernel that runs") < text.indexOf("groups: 30"));
 });

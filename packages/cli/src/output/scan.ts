@@ -1,11 +1,18 @@
+import type { VmScanRows } from "@casemate/agent";
 import type { DiskScan } from "@casemate/agent/scan-disks";
 import { formatBytes } from "@casemate/core";
-import type { Amount, Found, InventoryRows, Section, SectionName } from "@casemate/scan";
+import type { Amount, Found, ScanReport, Section, Sections } from "@casemate/scan";
 import { inventory, inventorySections } from "@casemate/scan/inventory";
+import { runningSectionNames, runningTables } from "@casemate/scan/running-tables";
 import type { Output } from "./output.ts";
 import { printable } from "./printable.ts";
+import { printVulnerabilities } from "./vulnerabilities.ts";
 
-type Scan = DiskScan<InventoryRows>;
+type Scan = DiskScan<VmScanRows> & Pick<ScanReport, "vulnerabilities">;
+
+/** What runs is told first: it is what there is to do at once. */
+const sections: Sections<VmScanRows> = { ...runningTables, ...inventory };
+const names: readonly (keyof VmScanRows)[] = [...runningSectionNames, ...inventorySections];
 
 /** More rows of a section than this are told by their number, unless they were asked for. */
 const MOST_ROWS = 25;
@@ -31,12 +38,13 @@ export function printScan(scan: Scan, output: Output): void {
       state === "unreadable" ? "not readable" : mountedAt.join(" ") || "-",
     ]),
   );
-  for (const name of inventorySections) printSection(name, found, output);
-  const none = inventorySections.filter((name) => found[name]?.length === 0);
+  if (scan.vulnerabilities !== undefined) printVulnerabilities(scan.vulnerabilities, output);
+  for (const name of names) printSection(name, found, output);
+  const none = names.filter((name) => found[name]?.length === 0);
   if (none.length === 0) return;
   output.text("\n");
-  output.table([{ title: "NONE FOUND" }], [[none.map((name) => inventory[name].title).join(", ")]]);
-  for (const name of none) printOmitted(inventory[name], output);
+  output.table([{ title: "NONE FOUND" }], [[none.map((name) => sections[name].title).join(", ")]]);
+  for (const name of none) printOmitted(sections[name], output);
 }
 
 /** How much of it was looked at, and what was not: before all that was found, which is only so much worth. */
@@ -64,25 +72,29 @@ function printCoverage({ coverage, missed }: Scan, output: Output): void {
 
 const portion = ({ read, total }: Amount) => `${read} of ${total}`;
 
-function printSection<Name extends SectionName>(
+function printSection<Name extends keyof VmScanRows>(
   name: Name,
-  found: Found<InventoryRows>,
+  found: Found<VmScanRows>,
   output: Output,
 ): void {
   const rows = found[name] ?? [];
   if (rows.length === 0) return;
-  const { title, columns, isLong }: Section<InventoryRows[Name]> = inventory[name];
+  const section: Section<VmScanRows[Name]> = sections[name];
+  const { title, columns, isLong } = section;
   const isShort = isLong !== true && rows.length <= MOST_ROWS;
-  const isShown = isShort || isChoice(found);
-  const hint = isShown ? "" : output.style.faint(`  (--only ${name} lists them)`);
-  output.text(`\n${output.style.strong(`${title}: ${rows.length}`)}${hint}\n`);
+  const isOfMemory = runningSectionNames.some((each) => each === name);
+  const isShown = isShort || (isChoice(found) && !isOfMemory);
+  const count = section.count?.(rows) ?? `${rows.length}`;
+  const hint = `  (${isOfMemory ? "--json" : `--only ${name}`} lists them)`;
+  output.text(`\n${output.style.strong(`${title}: ${count}`)}`);
+  output.text(isShown ? "\n" : `${output.style.faint(hint)}\n`);
   if (isShown) {
     output.table(
       columns,
       rows.map((row) => columns.map((column) => column.text(row))),
     );
   }
-  printOmitted(inventory[name], output);
+  printOmitted(section, output);
 }
 
 function printOmitted(
@@ -93,7 +105,7 @@ function printOmitted(
 }
 
 /** Whether these sections were asked for by name. */
-const isChoice = (found: Found<InventoryRows>) =>
+const isChoice = (found: Found<VmScanRows>) =>
   inventorySections.some(
     (name) => found[name] === undefined && inventory[name].isOnRequest !== true,
   );

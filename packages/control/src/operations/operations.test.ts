@@ -63,3 +63,8 @@ test("scanVm: what stands in a guest's files needs the right to that", () => {
     "vm.inspect.fileContents",
   ]);
 });
+
+test("scanVm: what runs needs the right to look into memory", () => {
+  const { needs } = scanVm({} as ScannedStates); // it keeps nothing here
+  assert.deepEqual(needs({ running: true }), ["vm.scan", "vm.inspect.kernelMetadata"]);
+});

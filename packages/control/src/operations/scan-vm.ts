@@ -3,6 +3,7 @@ import type { SectionName } from "@casemate/scan";
 import { inventorySections } from "@casemate/scan/inventory";
 import { Type } from "typebox";
 import { defaultScanBudgetMs, ScanOrder } from "../api/contract/scan.ts";
+import { memoryActions, memoryClasses } from "../scans/memory-classes.ts";
 import type { ScannedStates } from "../scans/scanned-states.ts";
 import { vmResource } from "../spine/gate.ts";
 import { defineOperation, type Operation } from "../spine/operation.ts";
@@ -41,14 +42,23 @@ export const scanVm = (states: ScannedStates): Operation =>
     attended: true,
     shared: true,
     parameters: Type.Object(ScanOrder, { additionalProperties: false }),
-    needs({ only }) {
+    needs({ only, running = false }) {
       const discloses = chosen(only).some((name) => !plain.has(name));
-      return ["vm.scan", ...(discloses ? ["vm.inspect.fileContents"] : [])];
+      return [
+        "vm.scan",
+        ...(discloses ? ["vm.inspect.fileContents"] : []),
+        ...(running ? memoryActions : []),
+      ];
     },
     async plan({ host, target, parameters }, signal) {
-      const { snapshot, budget = defaultScanBudgetMs } = parameters;
+      const { snapshot, running = false, budget = defaultScanBudgetMs } = parameters;
       const vm = await readVm(host, target, signal);
       const runs = vm.runId !== undefined;
+      if (running && (snapshot !== undefined || !runs)) {
+        const doing = `hold the disks of ${vm.name} against its memory`;
+        const seen = snapshot === undefined ? `it is ${vm.state}` : "a snapshot is of the past";
+        throw refused(doing, seen, "the VM as it runs", "Leave out what runs.");
+      }
       const of = snapshot === undefined ? vm.name : `snapshot ${snapshot} of ${vm.name}`;
       if (snapshot !== undefined) {
         await findSnapshot(`scan ${vm.name}`, host, vm.uuid, snapshot, signal);
@@ -61,11 +71,17 @@ export const scanVm = (states: ScannedStates): Operation =>
       return {
         steps: [
           ...(isView ? [`Begin a view of the disks of ${vm.name} as they are then.`] : []),
+          ...(running
+            ? [`Read from the memory of ${vm.name} what of them runs: ${memoryClasses.join(", ")}.`]
+            : []),
           `Read from the disks of ${of}: ${only.join(", ")}.`,
           ...(isView ? ["End the view; the guest is not touched."] : []),
           "Keep which packages are installed there.",
         ],
-        effects: [{ kind: "vm", id: vm.uuid, change: "read" }],
+        effects: [
+          { kind: "vm", id: vm.uuid, change: "read" },
+          ...(running ? [{ kind: "memory" as const, id: vm.uuid, change: "read" as const }] : []), // literals
+        ],
         irreversible: [],
         destroysState: false,
         downtime: false,
@@ -74,16 +90,18 @@ export const scanVm = (states: ScannedStates): Operation =>
           uuid: vm.uuid,
           runId: vm.runId ?? null,
           snapshot: snapshot ?? null,
+          running,
           only: [...only],
           budget,
         },
       };
     },
     async execute({ host, plan: { details } }, signal) {
-      const { uuid, snapshot, only, budget } = details;
+      const { uuid, snapshot, running, only, budget } = details;
       const vm = await host.hypervisor.domains.find(uuid, signal);
       const request = {
         snapshot: snapshot ?? undefined,
+        running,
         only: chosen(only),
         budget: milliseconds(budget),
       };

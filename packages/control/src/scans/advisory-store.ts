@@ -1,4 +1,10 @@
-import { createPrivateKey, createPublicKey, generateKeyPairSync, sign } from "node:crypto";
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  sign,
+} from "node:crypto";
 import { cp, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { CasemateError } from "@casemate/core";
@@ -36,11 +42,13 @@ const extension = ".advisories";
 /** The advisories of a data directory: the feeds as they came, and one signed snapshot made of all of them. */
 export class AdvisoryStore {
   readonly #directory: string;
+  readonly #keyPath: string;
   #opened: { readonly path: string; readonly snapshot: OpenedSnapshot } | undefined;
 
   /** @param dataDirectory of the control plane. Nothing is read or made yet. */
   constructor(dataDirectory: string) {
     this.#directory = join(dataDirectory, "advisories");
+    this.#keyPath = join(this.#directory, "signing-key.pem");
   }
 
   /** The feeds that are there. */
@@ -94,6 +102,16 @@ export class AdvisoryStore {
       this.#opened = { path, snapshot: await readSnapshot(path, [signer.verifier]) };
     }
     return this.#opened.snapshot;
+  }
+
+  /**
+   * A snapshot that this installation made, in whatever file it is; undefined where there is no such file. Throws
+   * `feed/untrusted`, `feed/malformed`.
+   */
+  async read(path: string): Promise<OpenedSnapshot | undefined> {
+    const pem = await readFile(this.#keyPath, "utf8").catch(ignoreMissing);
+    const keys = pem === undefined ? [] : [verifierOf(createPrivateKey(pem))];
+    return await readSnapshot(path, keys).catch(ignoreMissing);
   }
 
   async #replace(
@@ -171,19 +189,22 @@ export class AdvisoryStore {
 
   /** The installation's own key: a snapshot that anything else wrote is not used. */
   async #signer(): Promise<SnapshotSigner & { readonly verifier: SnapshotVerifier }> {
-    const path = join(this.#directory, "signing-key.pem");
-    let pem = await readFile(path, "utf8").catch(ignoreMissing);
+    let pem = await readFile(this.#keyPath, "utf8").catch(ignoreMissing);
     if (pem === undefined) {
       const { privateKey } = generateKeyPairSync("ed25519");
       pem = privateKey.export({ format: "pem", type: "pkcs8" }).toString();
-      await writeFile(path, pem, { mode: 0o600, flush: true });
+      await writeFile(this.#keyPath, pem, { mode: 0o600, flush: true });
     }
     const privateKey = createPrivateKey(pem);
     return {
-      verifier: { name: "casemate-advisories", keyObject: createPublicKey(privateKey) },
+      verifier: verifierOf(privateKey),
       sign: (message) => sign(null, message, privateKey),
     };
   }
+}
+
+function verifierOf(privateKey: KeyObject): SnapshotVerifier {
+  return { name: "casemate-advisories", keyObject: createPublicKey(privateKey) };
 }
 
 function verifyName(name: string): string {

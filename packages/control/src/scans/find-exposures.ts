@@ -7,6 +7,7 @@ import {
   type Uncovered,
 } from "@casemate/scan";
 import type { VmResource } from "../spine/gate.ts";
+import type { StoredUses } from "./package-uses.ts";
 import type { StoredState } from "./scanned-states.ts";
 
 /** What a VM has had of known vulnerabilities, in any of its states. */
@@ -16,6 +17,8 @@ export interface VmExposures {
   /** Packages of its states that nothing can be said of, and states that were not seen whole. */
   readonly uncovered: readonly Uncovered[];
   readonly incomplete: readonly string[];
+  /** How the packages of its own disks, as they were last seen, were used; where that was looked at. */
+  readonly uses: StoredUses | undefined;
 }
 
 /** The VM's own disks as they were last seen. */
@@ -48,6 +51,7 @@ export function findExposures(
     return [
       {
         vm,
+        uses: newest?.uses,
         exposures: joinExposures(named),
         uncovered: own.flatMap(({ inventory }) => matches.get(inventory)?.uncovered ?? []),
         incomplete: named.flatMap(({ state }, i) => ((own[i]?.missed ?? 0) > 0 ? [state] : [])),

@@ -5,6 +5,7 @@ import type { PackageInventory } from "@casemate/scan";
 import type { Kysely } from "kysely";
 import type { VmResource } from "../spine/gate.ts";
 import type { Tables } from "../store/tables.ts";
+import { type StoredUses, summarizeUses } from "./package-uses.ts";
 
 /** A state of a VM that was scanned, now or in the past. */
 export interface StoredState {
@@ -18,11 +19,13 @@ export interface StoredState {
   readonly inventory: string;
   /** How much could not be looked at: its inventory may lack what was there. */
   readonly missed: number;
+  /** How its packages were used, where that was looked at. */
+  readonly uses: StoredUses | undefined;
 }
 
 /** What was installed in every state that was ever scanned, so that no disk is read for a new advisory. */
 export interface ScannedStates {
-  /** Keeps the packages of a scan that looked for them; nothing else of it. */
+  /** Keeps the packages of a scan that looked for them, and how they are used; nothing else of it. */
   keep(resource: VmResource, scan: VmScan): Promise<void>;
   list(): Promise<readonly StoredState[]>;
   /** The inventories that states have, each once, by content key. */
@@ -31,7 +34,7 @@ export interface ScannedStates {
 
 export function scannedStatesIn(db: Kysely<Tables>): ScannedStates {
   return {
-    async keep(resource, { os, found: { packages }, state, missed }) {
+    async keep(resource, { os, found: { packages, packageUses }, state, missed }) {
       if (packages === undefined) return;
       const contents = canonicalJson({
         ...(os === undefined ? {} : { os }),
@@ -40,6 +43,8 @@ export function scannedStatesIn(db: Kysely<Tables>): ScannedStates {
       const sha256 = createHash("sha256").update(contents).digest("hex");
       const at = state.at.toISOString();
       const snapshot = state.name ?? null;
+      // What memory did not say leaves the packages on the disks as known as they were.
+      const unread = missed.filter(({ what }) => !what.startsWith("memory/")).length;
       await db.transaction().execute(async (transaction) => {
         await transaction
           .insertInto("package_inventories")
@@ -54,8 +59,12 @@ export function scannedStatesIn(db: Kysely<Tables>): ScannedStates {
           .where("snapshot", "is not distinct from", snapshot)
           .orderBy("id", "desc")
           .executeTakeFirst();
-        const told = { resource: JSON.stringify(resource), missed: missed.length, last_at: at };
-        const isSame = last?.inventory === sha256 && last.missed === missed.length;
+        const told = {
+          ...{ resource: JSON.stringify(resource), missed: unread, last_at: at },
+          // A later scan of the same disks that did not look into memory leaves what was known.
+          ...(packageUses && { uses: JSON.stringify(summarizeUses(packageUses, at)) }),
+        };
+        const isSame = last?.inventory === sha256 && last.missed === unread;
         // A snapshot of another date is another one, whatever its name.
         if (isSame && (snapshot === null || last.first_at === at)) {
           await transaction
@@ -88,6 +97,7 @@ export function scannedStatesIn(db: Kysely<Tables>): ScannedStates {
         lastAt: row.last_at,
         inventory: row.inventory,
         missed: row.missed,
+        uses: row.uses === null ? undefined : (JSON.parse(row.uses) as StoredUses), // `keep` wrote it
       }));
     },
 

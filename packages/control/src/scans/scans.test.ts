@@ -9,6 +9,7 @@ import type { VmResource } from "../spine/gate.ts";
 import { openStore } from "../store/store.ts";
 import { AdvisoryStore } from "./advisory-store.ts";
 import { findExposures } from "./find-exposures.ts";
+import { findUse } from "./package-uses.ts";
 import { scannedStatesIn } from "./scanned-states.ts";
 
 let scratch: string;
@@ -101,6 +102,28 @@ test("findExposures: since when, out of what is stored; what was not seen whole 
       ["b", [["current", "2024-01", "current"]], ["current"]],
     ],
   );
+});
+
+test("findExposures: how a package is used, as memory last said of the same disks", async () => {
+  await using store = await openStore(await mkdtemp(join(scratch, "uses-")));
+  const states = scannedStatesIn(store.db);
+  const { found, ...scan } = scanOf("1.0.0", "2024-05-01T00:00:00.000Z");
+  const end = { protocol: "tcp", address: "::", port: 80 };
+  const process = { pid: 7, name: "served", paths: ["/x"], runsOld: false, listening: [end] };
+  const use = { ...tool("1.0.0"), package: "tool", state: "mapped", count: 1 } as const;
+  const packageUses = [{ ...use, processes: [process] as const }];
+  const missed = [{ what: "memory/mounts", code: "inspect/torn", reason: "Cannot." } as const];
+  await states.keep(vm("a"), { ...scan, missed, found: { ...found, packageUses } });
+  await states.keep(vm("a"), scanOf("1.0.0", "2024-06-01T00:00:00.000Z"));
+  const [kept, ...others] = await states.list();
+  assert.deepEqual(others, []);
+  assert.ok(kept?.uses !== undefined);
+  assert.equal(kept.uses.at, "2024-05-01T00:00:00.000Z");
+  assert.equal(findUse(kept.uses, { type: "npm", package: "tool" }), "listening");
+  assert.equal(findUse(kept.uses, { type: "npm", package: "toString" }), "unknown");
+  // Disks that changed are another state, of whose packages memory said nothing.
+  await states.keep(vm("a"), scanOf("2.0.0", "2024-07-01T00:00:00.000Z"));
+  assert.equal((await states.list()).at(-1)?.uses, undefined);
 });
 
 test("AdvisoryStore: another feed of that name replaces it; one that is none changes nothing", async () => {

@@ -181,4 +181,9 @@ export const migrations: Readonly<Record<string, Migration>> = {
         .execute();
     },
   },
+  "0006-package-uses": {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await db.schema.alterTable("scanned_states").addColumn("uses", "text").execute();
+    },
+  },
 };

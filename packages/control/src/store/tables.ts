@@ -44,6 +44,8 @@ interface ScannedStatesTable {
   inventory: string;
   /** How much could not be looked at. */
   missed: number;
+  /** What of its packages ran when that was last looked at, JSON; null: never. */
+  uses: string | null;
 }
 
 interface HostsTable {

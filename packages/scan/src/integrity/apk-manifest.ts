@@ -19,7 +19,7 @@ interface ApkEntry {
 }
 
 /** Adds the files of apk's packages (apk-installed(5)): `P:` package, `F:` directory, `R:` file, `Z:` its checksum. */
-export function addApkFiles(manifest: PackageManifest, look: Look): void {
+export function addApkFiles(manifest: Pick<PackageManifest, "add">, look: Look): void {
   for (const from of DATABASES) {
     const text = look.read(from, MAX_BYTES)?.toString("utf8");
     if (text === undefined) continue;
@@ -28,7 +28,7 @@ export function addApkFiles(manifest: PackageManifest, look: Look): void {
   }
 }
 
-function addRecords(manifest: PackageManifest, text: string): void {
+function addRecords(manifest: Pick<PackageManifest, "add">, text: string): void {
   let name = "";
   let directory = "";
   let entry: ApkEntry | undefined;

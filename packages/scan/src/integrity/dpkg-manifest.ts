@@ -19,7 +19,7 @@ const PRESENT: ReadonlySet<string> = new Set([
 ]);
 
 /** Adds the files of dpkg's packages, as its lists, checksums, configuration files and diversions have them. */
-export function addDpkgFiles(manifest: PackageManifest, look: Look): void {
+export function addDpkgFiles(manifest: Pick<PackageManifest, "add">, look: Look): void {
   const info = readInfo(look, INFO);
   const diversions = readDiversions(look);
   const isExcluded = readDpkgPathFilter(look);

@@ -57,7 +57,7 @@ export function readPackageManifest(look: Look): PackageManifest {
 }
 
 /** The merged /usr: directories of the root that are links into it (file-hierarchy(7)). */
-function readAliases(look: Look): ReadonlyMap<string, string> {
+export function readAliases(look: Look): ReadonlyMap<string, string> {
   const aliases = new Map<string, string>();
   for (const { name, open } of look.list("/")) {
     const node = open();

@@ -37,7 +37,7 @@ const TYPES: ReadonlyMap<number, FileType> = new Map([
 ]);
 
 /** Adds the files of rpm's packages, as their headers have them. */
-export function addRpmFiles(manifest: PackageManifest, look: Look): void {
+export function addRpmFiles(manifest: Pick<PackageManifest, "add">, look: Look): void {
   let names: Names | undefined;
   attempt(look, "packageFiles/rpm", () => {
     for (const { path, blob } of walkRpmBlobs(look)) {

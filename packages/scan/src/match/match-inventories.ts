@@ -1,4 +1,4 @@
-import { adviseOn } from "../advisories/ecosystem.ts";
+import { adviseOn, ecosystemOf } from "../advisories/ecosystem.ts";
 import type { AdvisedName, AdvisorySnapshot } from "../advisories/snapshot/advisory-snapshot.ts";
 import type { InstalledPackage } from "../packages/installed-package.ts";
 import type { OsRelease } from "../system/os-release.ts";
@@ -32,12 +32,13 @@ export function matchInventories<Inventory extends PackageInventory>(
   snapshot: AdvisorySnapshot,
 ): readonly InventoryMatch<Inventory>[] {
   const matcher = new PackageMatcher(snapshot);
-  return Array.from(inventories, (inventory) => matchInventory(inventory, matcher));
+  return Array.from(inventories, (inventory) => matchInventory(inventory, matcher, snapshot));
 }
 
 function matchInventory<Inventory extends PackageInventory>(
   inventory: Inventory,
   matcher: PackageMatcher,
+  snapshot: AdvisorySnapshot,
 ): InventoryMatch<Inventory> {
   const findings: VulnerabilityFinding[] = [];
   const uncovered = new Map<string, { -readonly [Key in keyof Uncovered]: Uncovered[Key] }>();
@@ -46,7 +47,11 @@ function matchInventory<Inventory extends PackageInventory>(
     known.packages += 1;
     uncovered.set(`${reason} ${ecosystem}`, known);
   };
+  const distribution = ecosystemOf(inventory.os);
+  const isAdvised = distribution !== undefined && snapshot.covers(distribution);
   for (const installed of inventory.packages) {
+    // Distributions mend old versions: of what they brought along their own advisories tell, if there are any.
+    if (isAdvised && isDistributions(installed)) continue;
     const advised = adviseOn(installed, inventory.os);
     if (advised === undefined) {
       miss("no-ecosystem", null);
@@ -60,6 +65,12 @@ function matchInventory<Inventory extends PackageInventory>(
   }
   return { inventory, findings, uncovered: [...uncovered.values()] };
 }
+
+/** Where a distribution's packages never have files (FHS 3.0, 3.13 and 4.9): packages that do are of others. */
+const ADDED = /^\/(?:opt|usr\/local)\//;
+
+const isDistributions = ({ partOf, from }: InstalledPackage) =>
+  partOf !== undefined && !ADDED.test(from);
 
 function findingOf(
   known: Vulnerability,

@@ -24,7 +24,7 @@ function system(text: string): OsRelease {
 }
 const bookworm = system("ID=debian\nVERSION_ID=12\nVERSION_CODENAME=bookworm\n");
 
-type Extra = Pick<InstalledPackage, "source" | "architecture">;
+type Extra = Partial<Pick<InstalledPackage, "source" | "architecture" | "from" | "partOf">>;
 const installed = (
   type: InstalledPackage["type"],
   name: string,
@@ -137,6 +137,26 @@ test("matchInventories: one vulnerability by many names is one finding", () => {
     purl: "pkg:pypi/right-lib@3.1",
     from: "/x",
   });
+});
+
+test("matchInventories: what a distribution brought along is its advisories' to tell, where it has any", () => {
+  const partOf = "deb/python3-right";
+  const packages = [
+    installed("pypi", "right-lib", "3.1", { partOf }),
+    installed("cargo", "some", "1.0.0", { partOf }),
+  ];
+  const [match] = matchInventories([{ os: bookworm, packages }], snapshot);
+  assert.deepEqual([match?.findings, match?.uncovered], [[], []]);
+  const found = ["CVE-2024-10002 right-lib 3.2.1 affected medium"];
+  assert.deepEqual(findings(packages), found);
+  assert.deepEqual(findings(packages, system("ID=debian\nVERSION_ID=9\n")), found);
+  // No distribution has files there: the package is somebody else's.
+  for (const from of ["/opt/tool/METADATA", "/usr/local/lib/METADATA"]) {
+    assert.deepEqual(
+      findings([installed("pypi", "right-lib", "3.1", { partOf, from })], bookworm),
+      found,
+    );
+  }
 });
 
 test("matchInventories: what nothing can be said of is said", () => {

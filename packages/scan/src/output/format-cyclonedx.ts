@@ -80,7 +80,7 @@ function systemComponent(os: OsRelease): JsonObject {
   };
 }
 
-function component({ installed, from }: DistinctPackage): JsonObject {
+function component({ installed, from, partOf }: DistinctPackage): JsonObject {
   const { type, name, version, architecture, source, purl } = installed;
   return {
     type: "library",
@@ -93,6 +93,7 @@ function component({ installed, from }: DistinctPackage): JsonObject {
       "package:architecture": architecture,
       "package:source": source?.name,
       "package:sourceVersion": source?.version,
+      "package:partOf": [...partOf],
     }),
     evidence: { occurrences: Array.from(from, (location) => ({ location })) },
   };

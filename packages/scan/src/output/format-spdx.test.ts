@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { formatCycloneDx } from "./format-cyclonedx.ts";
 import { formatSpdx } from "./format-spdx.ts";
 import { makeReport } from "./report.fixture.ts";
 import type { ScanReport } from "./scan-report.ts";
@@ -35,4 +36,28 @@ test("formatSpdx: what could not be looked at is in the comment, and not asserte
   assert.notEqual(partial.documentNamespace, whole.documentNamespace);
   const nothing = readDocument({ ...unmatched, found: {} });
   assert.equal(nothing.relationships.at(-1).relatedSpdxElement, "NOASSERTION");
+});
+
+test("formatSpdx, formatCycloneDx: what a distribution's package brought along is in it", () => {
+  const [openssl, , library] = unmatched.found.packages ?? [];
+  assert.ok(openssl !== undefined && library !== undefined);
+  const packages = [openssl, library, { ...library, from: "/usr/x", partOf: "deb/openssl" }];
+  const report = { ...unmatched, found: { packages } };
+  const document = readDocument(report);
+  const [, , owner, part] = document.packages;
+  const own = document.relationships.filter(
+    ({ spdxElementId }: { spdxElementId: string }) => spdxElementId === owner.SPDXID,
+  );
+  assert.deepEqual(own, [
+    {
+      spdxElementId: owner.SPDXID,
+      relationshipType: "CONTAINS",
+      relatedSpdxElement: part.SPDXID,
+    },
+  ]);
+  const [, , component] = JSON.parse(JSON.stringify(formatCycloneDx(report))).components;
+  assert.deepEqual(component.properties.at(-1), {
+    name: "casemate:package:partOf",
+    value: "deb/openssl",
+  });
 });

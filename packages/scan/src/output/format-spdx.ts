@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { JsonObject } from "@casemate/core";
+import type { InstalledPackage } from "../packages/installed-package.ts";
 import type { OsRelease } from "../system/os-release.ts";
 import { contentUuid } from "./content-uuid.ts";
 import { describeGaps } from "./describe-gaps.ts";
@@ -19,7 +20,8 @@ const OPERATING_SYSTEM = "SPDXRef-OperatingSystem";
  */
 export function formatSpdx(report: ScanReport): JsonObject {
   const { subject, takenAt, version, os, found } = report;
-  const packages = distinctPackages(found.packages ?? []).map(describePackage);
+  const distinct = distinctPackages(found.packages ?? []);
+  const packages = distinct.map(describePackage);
   const parts = [...(os === undefined ? [] : [describeSystem(os)]), ...packages];
   const gaps = describeGaps(report);
   const contents = {
@@ -46,6 +48,7 @@ export function formatSpdx(report: ScanReport): JsonObject {
     relationships: [
       { spdxElementId: DOCUMENT, relationshipType: "DESCRIBES", relatedSpdxElement: SYSTEM },
       ...parts.map(({ SPDXID }) => contains(SPDXID)),
+      ...broughtAlong(distinct),
       ...(gaps.length === 0 && found.packages !== undefined ? [] : [contains("NOASSERTION")]),
     ],
   };
@@ -56,11 +59,29 @@ export function formatSpdx(report: ScanReport): JsonObject {
   };
 }
 
-const contains = (part: string) => ({
-  spdxElementId: SYSTEM,
+const contains = (part: string, whole = SYSTEM) => ({
+  spdxElementId: whole,
   relationshipType: "CONTAINS",
   relatedSpdxElement: part,
 });
+
+/** What distributions' packages contain of languages' packages; an owner may be there for two architectures. */
+function broughtAlong(packages: readonly DistinctPackage[]) {
+  const owners = new Map<string, string[]>();
+  for (const { installed } of packages) {
+    const key = `${installed.type}/${installed.name}`;
+    const known = owners.get(key);
+    if (known === undefined) owners.set(key, [identify(installed)]);
+    else known.push(identify(installed));
+  }
+  return packages.flatMap(({ installed, partOf }) =>
+    [...partOf].flatMap((owner) =>
+      (owners.get(owner) ?? []).map((whole) => contains(identify(installed), whole)),
+    ),
+  );
+}
+
+const identify = ({ type, purl }: InstalledPackage) => `SPDXRef-Package-${type}-${digest(purl)}`;
 
 function describeSystem(os: OsRelease) {
   const cpe = systemCpe(os);
@@ -77,10 +98,10 @@ function describeSystem(os: OsRelease) {
 }
 
 function describePackage({ installed, from }: DistinctPackage) {
-  const { type, name, version, source, purl } = installed;
+  const { name, version, source, purl } = installed;
   const built = source === undefined ? "" : `built from ${source.name} ${source.version}; `;
   return {
-    SPDXID: `SPDXRef-Package-${type}-${digest(purl)}`,
+    SPDXID: identify(installed),
     name,
     versionInfo: version,
     downloadLocation: "NOASSERTION",

@@ -14,4 +14,9 @@ export interface InstalledPackage {
   readonly purl: string;
   /** The path of the database or artefact that says so. */
   readonly from: string;
+  /**
+   * The distribution's package that brought it along, `deb/python3-requests`: what is wrong with it, and since
+   * when no longer, that distribution's advisories tell.
+   */
+  readonly partOf?: string;
 }

@@ -20,6 +20,7 @@ const STATUS = (names: readonly string[]) =>
         `Package: ${name}\nStatus: install ok installed\nVersion: 1.0\nArchitecture: amd64\n`,
     )
     .join("\n");
+const PYTHON = "/usr/lib/python3/dist-packages";
 const FILES: Readonly<Record<string, MadeFile>> = {
   "etc/os-release": 'ID=debian\nVERSION_ID="12"\n',
   "etc/passwd": "root:x:0:0::/root:/bin/sh\n",
@@ -27,8 +28,10 @@ const FILES: Readonly<Record<string, MadeFile>> = {
   "etc/crontab": "* * * * * root true\n",
   "etc/machine-id": "0123456789abcdef0123456789abcdef\n",
   "var/lib/dpkg/status": STATUS(["one", "two"]),
-  "var/lib/dpkg/info/one.list": "/usr/bin/one\n",
+  "var/lib/dpkg/info/one.list": `/usr/bin/one\n${PYTHON}/one-1.dist-info/METADATA\n`,
   "var/lib/dpkg/info/one.md5sums": "d41d8cd98f00b204e9800998ecf8427e  usr/bin/one\n",
+  "usr/lib/python3/dist-packages/one-1.dist-info/METADATA": "Name: one\nVersion: 1\n",
+  "usr/lib/python3/dist-packages/new-1.dist-info/METADATA": "Name: new\nVersion: 1\n",
   "usr/bin/one": { mode: 0o4755, contents: "#!/bin/sh\n" },
   "usr/bin/other": { mode: 0o755, contents: "x".repeat(70_000) },
   "usr/lib/modules/6.1/kernel/a.ko": "module",
@@ -198,6 +201,22 @@ test("scanReusing: another file of the same name, another place of inodes, anoth
     const overlay = makeOverlay(editVolume(base, commands, []), base, baseReader);
     assertSame([overlay, baseReader], store, commands.join());
   }
+});
+
+test("scanReusing: a package's owner is told anew where only the list of its files is another", () => {
+  const list = "/var/lib/dpkg/info/one.list";
+  const edited = apply(base, [
+    {
+      command: `rm ${list}\nwrite @FILE ${list}`,
+      file: Buffer.from(`${PYTHON}/new-1.dist-info/METADATA\n`),
+    },
+  ]);
+  const { whole } = assertSame([makeOverlay(edited, base, baseReader), baseReader], store, "list");
+  const owned = (whole.found.packages ?? []).filter(({ partOf }) => partOf === "deb/one");
+  assert.deepEqual(
+    owned.map(({ name }) => name),
+    ["new"],
+  );
 });
 
 test("scanReusing: an overlay without changes costs nothing, one with some what they are of", () => {

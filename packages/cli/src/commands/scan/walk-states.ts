@@ -1,6 +1,6 @@
-import type { ScannedState } from "@casemate/agent";
+import type { ScannedState, VmScanRows } from "@casemate/agent";
 import type { DiskScan } from "@casemate/agent/scan-disks";
-import type { InventoryRows, SectionName } from "@casemate/scan";
+import type { SectionName } from "@casemate/scan";
 import { openClient } from "../../client/open-client.ts";
 import type { Context } from "../../context.ts";
 
@@ -11,6 +11,8 @@ export interface VmScanOrder {
   readonly snapshot?: string | undefined;
   /** Whether all of its snapshots are scanned, too. */
   readonly allStates?: boolean | undefined;
+  /** Whether the VM's memory is to say what of it runs. */
+  readonly running?: boolean | undefined;
   readonly only?: readonly SectionName[] | undefined;
   /** In milliseconds. */
   readonly budget: number;
@@ -20,7 +22,7 @@ export interface VmScanOrder {
 }
 
 /** A scan of one state of a VM. */
-export interface StateScan extends DiskScan<InventoryRows> {
+export interface StateScan extends DiskScan<VmScanRows> {
   readonly state: ScannedState;
 }
 
@@ -35,7 +37,7 @@ export async function* walkStates(
 ): AsyncGenerator<StateScan> {
   const client = await openClient(environment, order);
   const at = `/api/v1/vms/${encodeURIComponent(order.vm)}`;
-  const { only, budget, request } = order;
+  const { running, only, budget, request } = order;
   const states: (string | undefined)[] = [order.snapshot];
   if (order.allStates === true) {
     const { items } = await client.get(`${at}/snapshots`);
@@ -46,6 +48,7 @@ export async function* walkStates(
     const body = {
       budget,
       ...(snapshot === undefined ? {} : { snapshot }),
+      ...(running === true ? { running } : {}),
       ...(only === undefined ? {} : { only }),
       ...(request === undefined ? {} : { request }),
     };

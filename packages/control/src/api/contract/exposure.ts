@@ -20,6 +20,28 @@ const Exposure = Type.Object(
     }),
     latestState: Type.String({ description: "The latest state that has it." }),
     isCurrent: Type.Boolean({ description: "Whether the VM's own disks have it, as last seen." }),
+    use: Type.Union(
+      [
+        Type.Object(
+          {
+            level: Type.Union([
+              Type.Literal("listening"),
+              Type.Literal("mapped"),
+              Type.Literal("running-kernel"),
+              Type.Literal("not-loaded"),
+              Type.Literal("unknown"),
+            ]),
+            at: Type.String({ format: "date-time" }),
+          },
+          { additionalProperties: false },
+        ),
+        Type.Null(),
+      ],
+      {
+        description:
+          "Whether the package ran when memory was last looked at, in a process that listens or another; null: it was not looked at, or the caller may not look there.",
+      },
+    ),
   },
   { additionalProperties: false },
 );

@@ -13,6 +13,12 @@ export const ScanOrder = {
       description: "The VM's snapshot to scan; the VM as it is now, unless given.",
     }),
   ),
+  running: Type.Optional(
+    Type.Boolean({
+      description:
+        "Whether what is found is held against the memory of the VM, which has to run: its kernel, processes that need a restart, packages in memory.",
+    }),
+  ),
   only: Type.Optional(
     Type.Array(Type.String({ pattern: "^[a-zA-Z]{1,64}$" }), {
       minItems: 1,

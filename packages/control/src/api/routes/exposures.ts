@@ -1,6 +1,8 @@
 import { Type } from "typebox";
 import type { Principal } from "../../accounts/principal.ts";
 import { currentState, findExposures, type VmExposures } from "../../scans/find-exposures.ts";
+import { memoryActions } from "../../scans/memory-classes.ts";
+import { findUse } from "../../scans/package-uses.ts";
 import type { Services } from "../../services.ts";
 import { type VmResource, vmResource } from "../../spine/gate.ts";
 import { asDocument } from "../contract/document.ts";
@@ -20,7 +22,8 @@ export const exposures = defineRoute({
   async handle({ query, principal, signal }, services) {
     const { scannedStates, advisories } = services;
     const opened = await advisories.snapshot();
-    const maySee = visibleTo(principal, services);
+    const maySee = visibleTo(principal, services, ["vm.scan"]);
+    const maySeeMemory = visibleTo(principal, services, memoryActions);
     const states = (await scannedStates.list()).filter(({ resource }) => maySee(resource));
     const found =
       opened === undefined ? [] : findExposures(states, await scannedStates.inventories(), opened);
@@ -37,9 +40,11 @@ export const exposures = defineRoute({
         opened === undefined
           ? null
           : { sha256: opened.manifest.sha256, created: opened.manifest.created },
-      items: found.flatMap(listItems).filter(({ vulnerability }) => {
-        return query.cve === undefined || vulnerability === query.cve;
-      }),
+      items: found
+        .flatMap((each) => listItems(each, maySeeMemory(each.vm)))
+        .filter(({ vulnerability }) => {
+          return query.cve === undefined || vulnerability === query.cve;
+        }),
       inconclusive: [
         ...never.map((vm) => ({ vm, reason: "It was never scanned." })),
         ...found.flatMap(listGaps),
@@ -48,13 +53,16 @@ export const exposures = defineRoute({
   },
 });
 
-/** What was seen on a VM's disks is for those who may look there. */
-function visibleTo(principal: Principal, { gate }: Services) {
+/** What was seen on a VM's disks, and in its memory, is for those who may look there. */
+function visibleTo(principal: Principal, { gate }: Services, actions: readonly string[]) {
   return (resource: VmResource): boolean =>
-    gate.decide({ principal, actions: ["vm.scan"], resource }).kind === "permitted";
+    gate.decide({ principal, actions, resource }).kind === "permitted";
 }
 
-function listItems({ vm, exposures }: VmExposures): ExposureList["items"] {
+function listItems(
+  { vm, exposures, uses }: VmExposures,
+  maySeeUses: boolean,
+): ExposureList["items"] {
   const { uuid, name, host } = vm;
   return exposures.map(({ latest, latestState, ...exposure }) => ({
     vm: { uuid, name, host },
@@ -64,6 +72,10 @@ function listItems({ vm, exposures }: VmExposures): ExposureList["items"] {
     fixed: latest.fixed,
     latestState,
     isCurrent: latestState === currentState,
+    use:
+      !maySeeUses || uses === undefined || latestState !== currentState
+        ? null
+        : { level: findUse(uses, latest), at: uses.at },
   }));
 }
 
