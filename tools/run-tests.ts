@@ -6,6 +6,7 @@
  * Whatever cannot run on this machine is listed with its reason.
  */
 import { glob } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { run } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -19,36 +20,44 @@ const chosen = words.filter((word) => !word.startsWith("--"));
 process.env.NODE_COMPILE_CACHE ??= join(root, "node_modules/.cache/compiled");
 
 /** A test file that hangs is a failure too: nothing here takes longer on two cores without KVM. */
-const quickLimitMs = 3 * 60_000;
-const slowLimitMs = 10 * 60_000;
-const guestLimitMs = 30 * 60_000;
+const limitsMs = { quick: 3 * 60_000, slow: 10 * 60_000, guest: 30 * 60_000 } as const;
+type Kind = keyof typeof limitsMs;
 
-const all = (await Array.fromAsync(glob("{packages,tools}/**/*.test.ts", { cwd: root })))
-  .filter((file) => !file.includes("node_modules"))
-  .filter((file) => chosen.length === 0 || chosen.some((word) => file.includes(word)))
-  .sort();
-const guests = all.filter((file) => file.endsWith(".guest.test.ts"));
-const slow = all.filter((file) => file.endsWith(".slow.test.ts"));
-const quick = all.filter((file) => !guests.includes(file) && !slow.includes(file));
+/** Builds the lab's image and keeps it, for the guests of all others. */
+const imageTest = "packages/lab/src/image/ensure-image.guest.test.ts";
+
+/**
+ * What takes longest, the longest first: begun late, it would run alone at the end. Hostile memory is made from
+ * guests of the first, so it is the last of them.
+ */
+const longest = [
+  "packages/inspect/test/views.guest.test.ts",
+  "packages/inspect/test/detect/detect.guest.test.ts",
+  "packages/control/test/faults.guest.test.ts",
+  "packages/cli/src/up.guest.test.ts",
+  "packages/inspect/test/hostile.guest.test.ts",
+];
 
 const passed: string[] = [];
 const failed: string[] = [];
 const skipped: string[] = [];
+/** How long each file took beside the others. */
+const seconds = new Map<string, number>();
 
-await runFiles(quick, 2, quickLimitMs);
-if (!fast) {
-  await runFiles(slow, 2, slowLimitMs);
-  // What the first of them makes and keeps for all (the lab's image), the others find made.
-  await runFiles(guests.filter(makesImage), 1, guestLimitMs);
-  const rest = guests.filter((file) => !makesImage(file));
-  // The longest begin first, or one of them would run alone at the end; three, for each waits now and then.
-  await runFiles(
-    [...rest.filter(isLong), ...rest.filter((file) => !isLong(file))],
-    3,
-    guestLimitMs,
-  );
+const files = (await Array.fromAsync(glob("{packages,tools}/**/*.test.ts", { cwd: root })))
+  .filter((file) => !file.includes("node_modules"))
+  .filter((file) => chosen.length === 0 || chosen.some((word) => file.includes(word)))
+  .filter((file) => !fast || kindOf(file) === "quick")
+  .sort((a, b) => order(a) - order(b) || (a < b ? -1 : 1));
+// One more than there are cores, for guests, and those who ask them, wait now and then.
+const atOnce = availableParallelism() + (fast ? 0 : 1);
+await Promise.all(Array.from({ length: atOnce }, runNext));
+
+const slowest = [...seconds].sort(([, a], [, b]) => b - a).slice(0, 12);
+if (!fast && seconds.size > slowest.length) {
+  console.log("\nThe longest files:");
+  for (const [file, took] of slowest) console.log(`  ${took.toFixed(0).padStart(4)} s  ${file}`);
 }
-
 if (skipped.length > 0) {
   console.log("\nNot run on this machine:");
   for (const line of skipped) console.log(`  ${line}`);
@@ -64,36 +73,38 @@ if (passed.length + failed.length === 0) {
 console.log(`\n${passed.length} passed, ${failed.length} failed, ${skipped.length} skipped`);
 if (failed.length > 0) process.exitCode = 1;
 
-function makesImage(file: string): boolean {
-  return file.startsWith("packages/lab/");
+function kindOf(file: string): Kind {
+  if (file.endsWith(".guest.test.ts")) return "guest";
+  return file.endsWith(".slow.test.ts") ? "slow" : "quick";
 }
 
-function isLong(file: string): boolean {
-  return ["faults", "hostile", "views"].some((name) => file.endsWith(`/${name}.guest.test.ts`));
+/**
+ * When a file has its turn: the image is fetched and built while the quick ones run; the longest come next,
+ * and short ones last, so that all cores are busy to the end.
+ */
+function order(file: string): number {
+  if (file === imageTest) return 0;
+  const rank = longest.indexOf(file);
+  if (rank >= 0) return 2 + rank;
+  return { quick: 1, slow: 2 + longest.length, guest: 3 + longest.length }[kindOf(file)];
 }
 
-async function runFiles(
-  files: readonly string[],
-  concurrency: number,
-  timeout: number,
-): Promise<void> {
-  if (files.length === 0) return;
-  const started = new Map<string, number>();
-  const stream = run({ files: [...files], cwd: root, concurrency, timeout });
+/** Runs one file after the other until none is left. */
+async function runNext(): Promise<void> {
+  for (let file = files.shift(); file !== undefined; file = files.shift()) await runFile(file);
+}
+
+async function runFile(file: string): Promise<void> {
+  const started = performance.now();
+  const stream = run({ files: [file], cwd: root, timeout: limitsMs[kindOf(file)] });
   for await (const event of stream) {
     if (event.type === "test:stderr" || event.type === "test:stdout") {
       if (words.includes("--verbose")) process.stdout.write(event.data.message);
       continue;
     }
-    if (event.type === "test:start" && event.data.nesting === 0) {
-      const file = relative(event.data.file);
-      if (!started.has(file)) started.set(file, Date.now());
-      continue;
-    }
     if (event.type !== "test:pass" && event.type !== "test:fail") continue;
     const { name, details, nesting } = event.data;
     if (details.type === "suite") continue;
-    const file = relative(event.data.file);
     const label = `${file}: ${name}`;
     if (event.data.skip !== undefined || event.data.todo !== undefined) {
       const reason = event.data.skip ?? event.data.todo;
@@ -109,10 +120,7 @@ async function runFiles(
     failed.push(label);
     console.log(`${"  ".repeat(nesting)}FAILED ${label}\n${describe(details.error)}`);
   }
-}
-
-function relative(file: string | undefined): string {
-  return (file ?? "").replace(`${root}/`, "");
+  seconds.set(file, (performance.now() - started) / 1000);
 }
 
 function describe(error: Error & { cause?: unknown }): string {

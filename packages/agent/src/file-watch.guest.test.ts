@@ -76,7 +76,8 @@ test("watchFiles: what a guest does to its files is seen from outside, whatever 
   const scratch = () => join(pool, `.view-${randomUUID()}`);
   const options = {
     ...{ uri, uuid },
-    disks: async () => [{ target: "vda", scratch: scratch(), size }],
+    disks: async () => ({ viewed: [{ target: "vda", scratch: scratch(), size }], missed: [] }),
+    inTurn: <T>(use: () => Promise<T>) => use(),
     connect: <T>(use: (connection: LibvirtConnection) => Promise<T>) => use(libvirt),
   };
   const stop = new AbortController();

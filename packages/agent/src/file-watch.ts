@@ -19,9 +19,17 @@ export interface FileWatchOptions {
   /** The libvirt that runs the VM. */
   readonly uri: string;
   readonly uuid: string;
-  /** All of the VM's disks, for one view; those with a scratch file, a new one each time, are watched. */
-  readonly disks: () => Promise<readonly ViewedDisk[]>;
+  readonly disks: () => Promise<WatchedDisks>;
   readonly connect: WithConnection;
+  /** Waits for everybody else who has a view of the VM's disks: there is one at a time. */
+  readonly inTurn: <T>(use: () => Promise<T>) => Promise<T>;
+}
+
+export interface WatchedDisks {
+  /** All of the VM's disks, for one view; those with a scratch file, a new one each time, are watched. */
+  readonly viewed: readonly ViewedDisk[];
+  /** Disks that cannot be watched, and why. */
+  readonly missed: readonly Missed[];
 }
 
 /** What was seen at one moment. */
@@ -78,26 +86,33 @@ async function* watchSameDisks(
   options: FileWatchOptions,
   signal: AbortSignal,
 ): AsyncGenerator<FileWatchTick> {
-  const { uri, uuid, connect } = options;
-  const watched = (await options.disks()).filter(({ scratch }) => scratch !== undefined);
+  const { uri, uuid, connect, inTurn } = options;
+  const { viewed } = await options.disks();
+  const watched = viewed.filter(({ scratch }) => scratch !== undefined);
   const targets = watched.map(({ target }) => target);
-  await using followed = await FollowedDisks.open({ uri, uuid, targets, connect }, signal);
+  const following = { uri, uuid, targets, connect };
+  await using followed = await inTurn(() => FollowedDisks.open(following, signal));
   await using follower: Follower = startConfinedProcess<FollowerRequest, FollowerAnswer>({
     name: "follower",
     main: join(import.meta.dirname, "follower", "main.ts"),
     parse: parseChanges,
   });
-  const first = await read({ ...options, followed, follower }, { kind: "index" }, signal);
+  const disks = { ...options, followed, follower };
+  const first = await inTurn(() => read(disks, { kind: "index" }, signal));
   if (!("files" in first.answer)) throw unexpected();
   yield { kind: "read", at: first.at, ...first.answer };
   for (let wait = ask.leastMs; ; ) {
     await sleep(wait, undefined, { signal });
     wait = Math.min(wait * 2, ask.mostMs);
-    if (!(await followed.hasWritten(signal))) continue;
-    const started = performance.now();
-    const next = await read({ ...options, followed, follower }, { kind: "update" }, signal);
+    const next = await inTurn(async () => {
+      if (!(await followed.hasWritten(signal))) return undefined;
+      const started = performance.now();
+      const seen = await read(disks, { kind: "update" }, signal);
+      return { ...seen, elapsedMs: performance.now() - started };
+    });
+    if (next === undefined) continue;
     if (!("events" in next.answer)) throw unexpected();
-    const elapsedMs = performance.now() - started;
+    const { elapsedMs } = next;
     const { events, missed } = next.answer;
     if (events.length + missed.length > 0) {
       yield { kind: "changed", at: next.at, events, missed, elapsedMs };
@@ -119,7 +134,7 @@ async function read(
   { kind }: Pick<FollowerRequest, "kind">,
   signal: AbortSignal,
 ): Promise<{ readonly at: Date; readonly answer: Exclude<FollowerAnswer, { error: unknown }> }> {
-  const viewed = await disks();
+  const { viewed, missed } = await disks();
   const open = () => LiveView.open({ uri, uuid, disks: viewed, connect }, signal);
   await using now = await followed.read(open, signal);
   const { view } = now;
@@ -129,7 +144,7 @@ async function read(
   const request = kind === "index" ? { kind } : { kind, written };
   const answer = await follower.ask(request, LIMIT_MS, stop);
   if ("error" in answer) throw new CasemateError(answer.error.code, answer.error.message);
-  return { at: view.takenAt, answer };
+  return { at: view.takenAt, answer: { ...answer, missed: [...missed, ...answer.missed] } };
 }
 
 function unexpected(): CasemateError {

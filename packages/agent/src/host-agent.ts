@@ -1,3 +1,5 @@
+import type { FileWatchTick } from "./file-watch.ts";
+import type { GuestSweep, SweepRequest } from "./guest-sweep.ts";
 import type { Hypervisor } from "./hypervisor.ts";
 import type { LookRequest } from "./inspectable-view.ts";
 import type { ViewTable } from "./view-table.ts";
@@ -59,6 +61,13 @@ export interface HostAgent extends AsyncDisposable {
    */
   inspect(uuid: string, request: LookRequest, signal?: AbortSignal): Promise<ViewTable>;
   /**
+   * What detectors say of the VM with `uuid`, from its memory and, where that is asked for, its disks; read off
+   * this thread by a process without rights. What a detector cannot look at is in its verdict.
+   *
+   * Throws `usage`, `vm/*`, `memory/*`, `kernel/*` where the kernel is not found, `inspect/budget`, `inspect/crashed`.
+   */
+  sweep(uuid: string, request: SweepRequest, signal?: AbortSignal): Promise<GuestSweep>;
+  /**
    * What is on the disks of one state of the VM with `uuid`, running or not, read by a process without rights.
    *
    * Throws `vm/unknown`, `snapshot/unknown`, `disk/full`, `storage/*`, `image/*`, `inspect/budget`,
@@ -66,6 +75,11 @@ export interface HostAgent extends AsyncDisposable {
    * part of memory that cannot be read is missed in the result.
    */
   scan(uuid: string, request: ScanRequest, signal?: AbortSignal): Promise<VmScan>;
+  /**
+   * What happens to the files of the VM with `uuid` while it runs, seen on its disks by a process without rights,
+   * until `signal` is aborted. Throws as `watchFiles`.
+   */
+  watchFiles(uuid: string, signal: AbortSignal): AsyncIterable<FileWatchTick>;
   /** Calls `listener` for each event from now on; disposing ends it. */
   subscribe(listener: (event: HostEvent) => void): Disposable;
 }

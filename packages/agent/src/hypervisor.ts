@@ -3,6 +3,7 @@ import type { DeviceControl } from "./hypervisor/device-control.ts";
 import type { DomainControl } from "./hypervisor/domain-control.ts";
 import type { HypervisorFacts } from "./hypervisor/hypervisor-facts.ts";
 import type { ImageControl } from "./hypervisor/image-control.ts";
+import type { NetworkControl } from "./hypervisor/network-control.ts";
 import type { PackageControl } from "./hypervisor/package-control.ts";
 import type { SnapshotControl } from "./hypervisor/snapshot-control.ts";
 import type { StorageControl } from "./hypervisor/storage-control.ts";
@@ -28,4 +29,5 @@ export interface Hypervisor {
   readonly images: ImageControl;
   readonly packages: PackageControl;
   readonly console: ConsoleControl;
+  readonly network: NetworkControl;
 }

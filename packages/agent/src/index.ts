@@ -10,17 +10,26 @@ export {
   type DomainNic,
   type DomainState,
   describeDomain,
+  type ForensicChannel,
+  formatForensicChannel,
   type ImageDescription,
   type ImageFormat,
   type InterfaceChange,
   type OnProgress,
   type Progress,
+  parseForensicChannel,
   pauseLimit,
   type SnapshotDescription,
   type StoragePoolDescription,
   type StorageVolume,
 } from "@casemate/host";
 export { type FileWatchOptions, type FileWatchTick, watchFiles } from "./file-watch.ts";
+export {
+  chosenDetectors,
+  type GuestSweep,
+  neededClasses,
+  type SweepRequest,
+} from "./guest-sweep.ts";
 export {
   type AgentVm,
   type HostAgent,
@@ -40,6 +49,11 @@ export type {
 } from "./hypervisor/domain-control.ts";
 export type { HypervisorFacts } from "./hypervisor/hypervisor-facts.ts";
 export type { ImageControl } from "./hypervisor/image-control.ts";
+export {
+  isolatedLabel,
+  type NetworkControl,
+  type NetworkIsolation,
+} from "./hypervisor/network-control.ts";
 export type {
   ExportedDisk,
   PackageControl,

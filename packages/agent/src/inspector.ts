@@ -7,9 +7,15 @@ import {
   type ReceivedFds,
   sendFds,
 } from "@casemate/host";
+import { chosenDetectors, type SweepRequest } from "./guest-sweep.ts";
 import type { ViewRequest } from "./inspectable-view.ts";
 import { lacksTypes } from "./inspector/lacks-types.ts";
-import type { InspectorAnswer, InspectorRequest, ViewReading } from "./inspector/messages.ts";
+import type {
+  InspectorAnswer,
+  InspectorRequest,
+  SweepReading,
+  ViewReading,
+} from "./inspector/messages.ts";
 import { type InspectorProcess, startInspectorProcess } from "./inspector-process.ts";
 import type { ViewTable } from "./view-table.ts";
 
@@ -19,6 +25,8 @@ const limits = {
   attachMs: 20_000,
   /** What the inspector gets to notice by itself that its budget is used up. */
   graceMs: 1_000,
+  /** What a detector may take beyond its budget: those of high cost have more, and look again until a guest settles. */
+  detector: { times: 5, highCost: 10, settleMs: 1_000 },
 };
 
 /** A guest to look into: `key` names one run of it, `open` opens its memory when it is needed. */
@@ -83,6 +91,28 @@ export class Inspector implements AsyncDisposable {
     });
   }
 
+  /**
+   * What detectors say of the guest. `openDisks` of it is called where memory is to be held against its disks;
+   * disks that cannot be opened are left out. Throws `inspect/*`, and what reading the guest throws.
+   */
+  sweep(guest: InspectedGuest, request: SweepRequest, signal?: AbortSignal): Promise<SweepReading> {
+    return this.#inTurn(async () => {
+      signal?.throwIfAborted();
+      const child = this.#running();
+      const limitMs = limits.graceMs + sweepLimitMs(request);
+      return await this.#attached(child, guest, async () => {
+        const withDisks = request.withDisks && (await this.#sendDisks(child, guest));
+        const order = { ask: "sweep", guest: guest.key, request, withDisks } as const;
+        const answer = await this.#ask(child, order, limitMs);
+        if ("verdicts" in answer) return answer;
+        throw new CasemateError(
+          "inspect/crashed",
+          "Cannot take the inspector's answer: it has no verdicts, expected them.",
+        );
+      });
+    });
+  }
+
   /** Lets go of the guest's memory, if it was attached. */
   forget(key: string): Promise<void> {
     return this.#inTurn(async () => {
@@ -144,6 +174,19 @@ export class Inspector implements AsyncDisposable {
     child.attached.add(guest.key);
   }
 
+  /** Hands the guest's disks over, for what is asked next; whether there are any. */
+  async #sendDisks(child: InspectorProcess, guest: InspectedGuest): Promise<boolean> {
+    // What needs files says so where there are none.
+    const opened = await guest.openDisks().catch(() => undefined);
+    if (opened === undefined || opened.disks.length === 0) return false;
+    try {
+      sendFds(child.socket, JSON.stringify(opened.disks), opened.fds);
+      return true;
+    } finally {
+      for (const fd of opened.fds) closeSync(fd);
+    }
+  }
+
   async #attachWith(
     child: InspectorProcess,
     guest: InspectedGuest,
@@ -197,4 +240,13 @@ export class Inspector implements AsyncDisposable {
     if ("error" in answer) throw new CasemateError(answer.error.code, answer.error.message);
     return answer;
   }
+}
+
+/** How long a sweep may take at most, in milliseconds. */
+function sweepLimitMs({ detectors, budget }: SweepRequest): number {
+  const { times, highCost, settleMs } = limits.detector;
+  const each = chosenDetectors(detectors).map(({ cost }) => {
+    return times * budget * (cost === "high" ? highCost : 1) + settleMs;
+  });
+  return each.reduce((sum, more) => sum + more, 0);
 }

@@ -11,6 +11,8 @@ import {
   type Pause,
   pauseVm,
 } from "@casemate/host";
+import type { FileWatchTick } from "./file-watch.ts";
+import type { GuestSweep, SweepRequest } from "./guest-sweep.ts";
 import type { AgentVm, HostAgent, HostEvent, HostStatus } from "./host-agent.ts";
 import type { Hypervisor } from "./hypervisor.ts";
 import { inspectableView, type LookRequest } from "./inspectable-view.ts";
@@ -66,6 +68,8 @@ class LocalHost implements HostAgent {
   readonly #scans: LocalScans;
   readonly #pauses: string | undefined;
   readonly #inspector = new Inspector();
+  /** Sweeps take long where they find something: nobody's look waits for them. */
+  readonly #sweeper = new Inspector();
   readonly #listeners = new Set<(event: HostEvent) => void>();
   readonly #watching: Promise<void>;
   /** The run of each VM whose memory the inspector holds, by UUID. */
@@ -107,16 +111,7 @@ class LocalHost implements HostAgent {
     signal?: AbortSignal,
   ): Promise<ViewTable> {
     const view = inspectableView(request);
-    const domain = await this.#host.withConnection((connection) =>
-      connection.findDomain(uuid, signal),
-    );
-    if (domain.id === undefined) {
-      throw new CasemateError(
-        "vm/not-running",
-        `Cannot look into ${domain.name}: it is ${domain.state}, expected it to run.`,
-      );
-    }
-    this.#verifyLocal(domain.name);
+    const domain = await this.#findRunning(uuid, signal);
     const takenAt = new Date();
     const guest = this.#guestOf(domain);
     await this.#hold(uuid, guest.key);
@@ -128,12 +123,25 @@ class LocalHost implements HostAgent {
     return { ...table, ...(await this.#inspector.lookFrozen(guest, request, freeze, signal)) };
   }
 
+  async sweep(uuid: string, request: SweepRequest, signal?: AbortSignal): Promise<GuestSweep> {
+    const domain = await this.#findRunning(uuid, signal);
+    const takenAt = new Date();
+    const guest = this.#guestOf(domain);
+    await this.#hold(uuid, guest.key);
+    const reading = await this.#sweeper.sweep(guest, request, signal);
+    return { subject: domain.name, takenAt, ...reading };
+  }
+
   async scan(uuid: string, request: ScanRequest, signal?: AbortSignal): Promise<VmScan> {
     const { running = false, ...others } = request;
     const options = { budget: request.budget };
     const readMemory = (stop?: AbortSignal) => readRunningMemory(this, uuid, options, stop);
     const own = running ? { ...others, readMemory } : others;
     return await this.#scans.scan(uuid, own, signal);
+  }
+
+  watchFiles(uuid: string, signal: AbortSignal): AsyncIterable<FileWatchTick> {
+    return this.#scans.watchFiles(uuid, signal);
   }
 
   subscribe(listener: (event: HostEvent) => void): Disposable {
@@ -143,8 +151,24 @@ class LocalHost implements HostAgent {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#inspector[Symbol.asyncDispose]();
+    await this.#sweeper[Symbol.asyncDispose]();
     await this.#host[Symbol.asyncDispose]();
     await this.#watching;
+  }
+
+  /** The VM, whose memory can be looked into. Throws `vm/not-running`, `memory/unsupported`, `libvirt/*`. */
+  async #findRunning(uuid: string, signal?: AbortSignal): Promise<Domain> {
+    const domain = await this.#host.withConnection((connection) =>
+      connection.findDomain(uuid, signal),
+    );
+    if (domain.id === undefined) {
+      throw new CasemateError(
+        "vm/not-running",
+        `Cannot look into ${domain.name}: it is ${domain.state}, expected it to run.`,
+      );
+    }
+    this.#verifyLocal(domain.name);
+    return domain;
   }
 
   /** Memory is read by its process, so the VM must be a QEMU's on this machine. */
@@ -200,7 +224,8 @@ class LocalHost implements HostAgent {
   async #letGo(uuid: string): Promise<void> {
     const key = this.#held.get(uuid);
     this.#held.delete(uuid);
-    if (key !== undefined) await this.#inspector.forget(key);
+    if (key === undefined) return;
+    await Promise.all([this.#inspector.forget(key), this.#sweeper.forget(key)]);
   }
 
   async #watch(): Promise<void> {
@@ -209,6 +234,10 @@ class LocalHost implements HostAgent {
       if (told !== undefined) for (const listener of this.#listeners) listener(told);
       // What could not be ended while libvirt was away can be now; what fails is found at the next start.
       if (event.kind === "connected") this.#scans.endAbandoned().catch(() => {});
+      if (event.kind === "lifecycle" && event.event === "started") {
+        // Not awaited either: what is not isolated then shows in its isolation.
+        this.hypervisor.network.renew(event.uuid).catch(() => {});
+      }
       // A guest that stopped or booted anew is another guest: its kernel lies elsewhere.
       if ((event.kind === "lifecycle" && event.event === "stopped") || event.kind === "reboot") {
         // Not awaited: events do not wait for looks. What fails here shows in the next look.

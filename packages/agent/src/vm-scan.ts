@@ -1,5 +1,11 @@
 import type { Milliseconds } from "@casemate/core";
-import type { InventoryRows, RunningRows, SectionName, SystemScan } from "@casemate/scan";
+import type {
+  InventoryRows,
+  RunningRows,
+  SectionName,
+  SystemScan,
+  YaraRuleFile,
+} from "@casemate/scan";
 
 /** Which state of a VM to scan, and for what. */
 export interface ScanRequest {
@@ -9,6 +15,14 @@ export interface ScanRequest {
   readonly only?: readonly SectionName[] | undefined;
   /** Whether what is found is held against the memory of the VM, which has to run. */
   readonly running?: boolean | undefined;
+  /** What the section `malware` looks for. */
+  readonly rules?: readonly YaraRuleFile[] | undefined;
+  /** Whether rules are for all files; for programs and scripts alone unless given. */
+  readonly everyFile?: boolean | undefined;
+  /** What fingerprints of secrets are salted with, the same in every scan of an installation; random unless given. */
+  readonly salt?: Uint8Array | undefined;
+  /** Opens what is encrypted with LUKS. */
+  readonly passphrase?: Uint8Array | undefined;
   /** Of reading the disks, and of each look into memory. */
   readonly budget: Milliseconds;
 }

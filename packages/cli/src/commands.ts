@@ -32,6 +32,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./commands/inspect.ts")).configureInspect,
   },
   {
+    name: "check",
+    summary: "whether a running VM or a memory dump lies",
+    load: async () => (await import("./commands/check.ts")).configureCheck,
+  },
+  {
     name: "scan",
     summary: "what is on a system's disks, without booting or mounting them",
     load: async () => (await import("./commands/scan.ts")).configureScan,
@@ -40,6 +45,11 @@ export const commands: readonly CommandEntry[] = [
     name: "exposed",
     summary: "known vulnerabilities of every state that was scanned, and since when",
     load: async () => (await import("./commands/exposed.ts")).configureExposed,
+  },
+  {
+    name: "findings",
+    summary: "what was found on VMs that a sound one does not have",
+    load: async () => (await import("./commands/findings.ts")).configureFindings,
   },
   {
     name: "advisories",
@@ -80,6 +90,11 @@ export const commands: readonly CommandEntry[] = [
     name: "policy",
     summary: "check, test and explain the policies that decide who may do what",
     load: async () => (await import("./commands/policy.ts")).configurePolicy,
+  },
+  {
+    name: "rules",
+    summary: "check and test the rules that say what is made of findings",
+    load: async () => (await import("./commands/rules.ts")).configureRules,
   },
   {
     name: "ledger",

@@ -43,6 +43,7 @@ async function as(person: string, words: readonly string[], input = ""): Promise
     stdio: ["pipe", "pipe", "pipe"],
     env: { ...process.env, HOME: home, XDG_CONFIG_HOME: join(home, ".config") },
   });
+  child.stdin.on("error", () => {}); // It may end without reading.
   child.stdin.end(input);
   let stdout = "";
   let stderr = "";

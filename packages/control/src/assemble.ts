@@ -12,10 +12,13 @@ import { operations } from "./operations/operations.ts";
 import { scanVm } from "./operations/scan-vm.ts";
 import { appointAccount } from "./operations/system/appoint-account.ts";
 import { changePolicy } from "./operations/system/change-policy.ts";
+import { changeRules } from "./operations/system/change-rules.ts";
 import { redactFact } from "./operations/system/redact-fact.ts";
 import { rotateKey } from "./operations/system/rotate-key.ts";
+import { readOwnVersion } from "./own-version.ts";
 import { openPolicy } from "./policy.ts";
 import { AdvisoryStore } from "./scans/advisory-store.ts";
+import { scanSaltIn } from "./scans/scan-salt.ts";
 import { scannedStatesIn } from "./scans/scanned-states.ts";
 import type { Services } from "./services.ts";
 import { approvalKeysIn } from "./spine/approval-keys.ts";
@@ -27,7 +30,15 @@ import { requestsIn } from "./spine/requests.ts";
 import { Spine } from "./spine/spine.ts";
 import { openStore } from "./store/store.ts";
 import { eventHub } from "./watch/event-hub.ts";
+import { findingEvent } from "./watch/findings/finding-event.ts";
+import { findingsIn } from "./watch/findings/findings.ts";
 import { inventoryIn } from "./watch/inventory.ts";
+import { keepDeliveries } from "./watch/outward/keep-deliveries.ts";
+import { openChannels } from "./watch/outward/open-channels.ts";
+import { Responder } from "./watch/responses/responder.ts";
+import { openRules } from "./watch/rules/rules.ts";
+import { shippedRuleDirectory } from "./watch/rules/shipped-rule-directory.ts";
+import { watchPrincipal } from "./watch/sweeps/watch-principal.ts";
 import { worldIn } from "./watch/world.ts";
 
 /** What a control plane is assembled from. */
@@ -35,6 +46,8 @@ export interface Assembly {
   /** Held by this process alone. */
   readonly directory: string;
   readonly policyDirectory: string;
+  /** The rules that come with Casemate where it is left out. */
+  readonly ruleDirectory?: string | undefined;
   /** The hosts attached now, by id; the caller adds and removes them. */
   readonly hosts: ReadonlyMap<string, HostAgent>;
   /** Where the API is; asked when somebody calls it. */
@@ -73,19 +86,46 @@ export async function assemble(assembly: Assembly, stack: AsyncDisposableStack):
     relyingParty: () => relyingPartyAt(url()),
   });
   const { tokens } = people;
+  const rules = await openRules(assembly.ruleDirectory ?? shippedRuleDirectory, facts, onFailure);
+  const findings = findingsIn(projected.db, facts, rules.judge, (fact, finding) => {
+    events.publish(JSON.stringify(findingEvent(fact, finding)));
+    responder.answer(finding);
+    deliveries.wake();
+  });
   const spine = stack.use(
     new Spine({
       ...{ facts, requests, gate, world, hosts, onFailure, atFaultPoint },
       operations: [
         ...operations,
-        scanVm(scannedStates),
+        scanVm(scannedStates, scanSaltIn(directory)),
         appointAccount(people),
         changePolicy(policy),
+        changeRules(rules),
         redactFact(ledger),
         rotateKey(ledger),
       ],
-      principalOf: people.principalOf,
+      principalOf: async (account) =>
+        account === watchPrincipal.account ? watchPrincipal : await people.principalOf(account),
       onChange: (request) => events.publish(JSON.stringify(describeChange(request))),
+    }),
+  );
+  /** What was to be done, or told, and was not. */
+  const alarm = (sentence: string) => {
+    events.publish(JSON.stringify(describeAlarm(sentence)));
+    onAlarm(sentence);
+  };
+  const responder = stack.use(
+    new Responder({
+      ...{ facts, spine, rules, onFailure },
+      db: projected.db,
+      onAlarm: alarm,
+    }),
+  );
+  const channels = await openChannels(directory, readOwnVersion());
+  const deliveries = stack.use(
+    await keepDeliveries(channels, {
+      ...{ ledger, findings, onAlarm: alarm, onFailure },
+      db: store.db,
     }),
   );
   const loud = (use: BreakGlassUse) => {
@@ -107,6 +147,10 @@ export async function assemble(assembly: Assembly, stack: AsyncDisposableStack):
       events,
       hosts,
       world,
+      findings,
+      rules,
+      responder,
+      sweeps: new Map(),
       scannedStates,
     },
     approvalKeys: approvalKeysIn(store.db, facts),
@@ -115,6 +159,14 @@ export async function assemble(assembly: Assembly, stack: AsyncDisposableStack):
     advisories: new AdvisoryStore(directory),
     metrics: metrics(),
   };
+}
+
+/** What the watch could not do, as whoever listens to events hears it. */
+function describeAlarm(detail: string) {
+  const at = new Date().toISOString();
+  return {
+    ...{ apiVersion, kind: "Event", at, type: "alarm", what: "watch", detail },
+  } as const satisfies Event;
 }
 
 /** An alarm, as whoever listens to events hears it. */

@@ -15,15 +15,21 @@ import { openDataDirectory } from "./store/data-directory.ts";
 import { openCertificate } from "./tls/certificate.ts";
 import { keepInventory } from "./watch/keep-inventory.ts";
 import { keepWorld } from "./watch/keep-world.ts";
+import { keepSweeps } from "./watch/sweeps/keep-sweeps.ts";
+import { type SweepSettings, usualSweeps } from "./watch/sweeps/sweep-settings.ts";
 
 export interface ControlConfig {
   /** Where everything is kept; made if it is not there. */
   readonly dataDirectory: string;
   /** Where the policies are; those that come with Casemate where it is left out. */
   readonly policyDirectory?: string | undefined;
+  /** Where the rules about findings are; those that come with Casemate where it is left out. */
+  readonly ruleDirectory?: string | undefined;
   readonly listen: ListenAddress;
   /** Whether the log goes to stderr too, not only to `casemate.log` in the data directory. */
   readonly verbose: boolean;
+  /** How VMs are swept: as usual where it is left out, not at all where it is false. */
+  readonly sweeps?: Partial<SweepSettings> | false;
   /** Hears of what somebody must see now. */
   readonly onAlarm?: (sentence: string) => void;
   readonly atFaultPoint?: AtFaultPoint;
@@ -65,6 +71,7 @@ export async function startControl(config: ControlConfig): Promise<Control> {
     {
       directory: directory.path,
       policyDirectory: config.policyDirectory ?? shippedPolicies,
+      ruleDirectory: config.ruleDirectory,
       hosts,
       url: () => url,
       onFailure: (thrown) => failures.report(thrown),
@@ -79,7 +86,7 @@ export async function startControl(config: ControlConfig): Promise<Control> {
   const stopping = new AbortController();
   const app = await createServer(services, certificate, log, stopping.signal);
   failures.report = (thrown) => app.log.error({ err: thrown }, "something went wrong on its own");
-  alarms.log = (sentence) => app.log.warn({ alarm: "break-glass" }, sentence);
+  alarms.log = (sentence) => app.log.warn({ alarm: true }, sentence);
   stack.defer(() => app.close());
   stack.defer(() => stopping.abort());
   const url = await listen(app, config.listen);
@@ -118,6 +125,16 @@ export async function startControl(config: ControlConfig): Promise<Control> {
       hosts.set(agent.id, agent);
       attached.defer(() => void hosts.delete(agent.id));
       attached.use(keepWorld(agent, { ...services, runner: spine.runner }, failures.report));
+      // What was found and not answered yet when an earlier process ended.
+      for (const finding of await services.findings.list({ states: ["open"] })) {
+        if (finding.vm.host === agent.id) services.responder.answer(finding);
+      }
+      if (config.sweeps === false) return;
+      const settings = { ...usualSweeps, ...config.sweeps };
+      const parts = { ...services, allowancesOf: services.rules.allowancesOf };
+      const sweeps = attached.use(keepSweeps(agent, parts, settings, failures.report));
+      services.sweeps.set(agent.id, sweeps);
+      attached.defer(() => void services.sweeps.delete(agent.id));
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };

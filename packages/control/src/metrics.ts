@@ -10,6 +10,7 @@ export interface Metrics {
   readonly hostUp: Gauge<"host">;
   readonly vms: Gauge<"host" | "state">;
   readonly breakGlassUses: Gauge<"reviewed">;
+  readonly findings: Gauge<"state" | "severity">;
 }
 
 export function metrics(): Metrics {
@@ -47,6 +48,12 @@ export function metrics(): Metrics {
       name: "casemate_vms",
       help: "VMs by host and state.",
       labelNames: ["host", "state"],
+      registers,
+    }),
+    findings: new Gauge({
+      name: "casemate_findings",
+      help: "What was found on VMs and is open or acknowledged, by state and severity.",
+      labelNames: ["state", "severity"],
       registers,
     }),
     breakGlassUses: new Gauge({

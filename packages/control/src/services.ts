@@ -14,7 +14,11 @@ import type { Requests } from "./spine/requests.ts";
 import type { Spine } from "./spine/spine.ts";
 import type { Store } from "./store/store.ts";
 import type { EventHub } from "./watch/event-hub.ts";
+import type { Findings } from "./watch/findings/findings.ts";
 import type { Inventory } from "./watch/inventory.ts";
+import type { Responder } from "./watch/responses/responder.ts";
+import type { Rules } from "./watch/rules/rules.ts";
+import type { Sweeps } from "./watch/sweeps/keep-sweeps.ts";
 import type { World } from "./watch/world.ts";
 
 /** Everything a route may use. */
@@ -33,6 +37,11 @@ export interface Services {
   readonly events: EventHub;
   readonly inventory: Inventory;
   readonly world: World;
+  readonly findings: Findings;
+  readonly rules: Rules;
+  readonly responder: Responder;
+  /** The sweeps over each host's VMs, by the host's id; none where they are switched off. */
+  readonly sweeps: Map<string, Sweeps>;
   readonly scannedStates: ScannedStates;
   readonly advisories: AdvisoryStore;
   readonly metrics: Metrics;

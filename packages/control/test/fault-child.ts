@@ -61,7 +61,16 @@ tell({
   ),
 });
 
-if (task === "settle") die();
+if (task === "settle") {
+  for (const { id, operation, target, plan, state, message, result } of ended.toReversed()) {
+    const { parameters = {}, effects = [] } = plan ?? {};
+    const of = { target: { ...target }, parameters, effects: effects.map((each) => ({ ...each })) };
+    tell({
+      request: { id, operation, ...of, state, message: message ?? "", result: result ?? {} },
+    });
+  }
+  die();
+}
 
 const names = (await services.people.accounts.list()).map(({ name }) => name);
 if (!names.includes("olga")) {

@@ -29,11 +29,16 @@ export interface SpineFixture {
   readonly vm: Extract<Target, { kind: "vm" }>;
   readonly directory: string;
   readonly failures: unknown[];
+  readonly alarms: string[];
   /** Ends it before the test does. */
   close(): Promise<void>;
 }
 
-export async function openSpine(t: TestContext): Promise<SpineFixture> {
+/** @param more other rules and policies than the shipped ones */
+export async function openSpine(
+  t: TestContext,
+  more: { readonly ruleDirectory?: string; readonly policyDirectory?: string } = {},
+): Promise<SpineFixture> {
   const directory = await mkdtemp(join(tmpdir(), "casemate-spine-"));
   const stack = new AsyncDisposableStack();
   t.after(async () => {
@@ -42,13 +47,14 @@ export async function openSpine(t: TestContext): Promise<SpineFixture> {
   });
   const host = stack.use(await attachHost({ uri: "test:///default" }));
   const failures: unknown[] = [];
+  const alarms: string[] = [];
   const services = await assemble(
     {
-      ...{ directory, policyDirectory },
+      ...{ directory, policyDirectory, ...more },
       hosts: new Map([[host.id, host]]),
       onFailure: (thrown) => failures.push(thrown),
       url: () => "https://127.0.0.1",
-      onAlarm: () => {},
+      onAlarm: (sentence) => alarms.push(sentence),
     },
     stack,
   );
@@ -60,7 +66,7 @@ export async function openSpine(t: TestContext): Promise<SpineFixture> {
   const { uuid, name } = vm;
   const target = { kind: "vm", uuid, name, hostId: host.id } as const;
   return {
-    ...{ services, host, vm: target, directory, failures },
+    ...{ services, host, vm: target, directory, failures, alarms },
     close: () => stack.disposeAsync(),
   };
 }

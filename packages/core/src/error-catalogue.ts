@@ -348,6 +348,11 @@ export const errorCatalogue = {
     status: 409,
     exit: ExitCode.failed,
   },
+  "network/failed": {
+    next: "See nft's own words above; isolation needs Linux 5.16 and nftables at the VM's interfaces.",
+    status: 502,
+    exit: ExitCode.failed,
+  },
   "console/in-use": {
     next: "Wait until its user lets go, or take it with --force.",
     status: 409,
@@ -492,6 +497,31 @@ export const errorCatalogue = {
     next: "Ask somebody who may approve it; they see it with `casemate requests list`.",
     status: 409,
     exit: ExitCode.denied,
+  },
+  "finding/unknown": {
+    next: "Run `casemate findings list --all` to see those that are there.",
+    status: 404,
+    exit: ExitCode.failed,
+  },
+  "finding/not-open": {
+    next: "Run `casemate findings show ID` to see what became of it; it opens again by itself if it is seen again.",
+    status: 409,
+    exit: ExitCode.failed,
+  },
+  "rule/not-found": {
+    next: "Give a directory with *.yaml files, as rules/ of Casemate.",
+    status: 404,
+    exit: ExitCode.failed,
+  },
+  "rule/invalid": {
+    next: "Correct what it names and run `casemate rules check`.",
+    status: 422,
+    exit: ExitCode.failed,
+  },
+  "notify/refused": {
+    next: "Check `notify.json` in the data directory and the receiver's own log; it is told again for two hours.",
+    status: 502,
+    exit: ExitCode.failed,
   },
   "memory/not-permitted": {
     next: "Run as root: reading a guest's memory needs the rights of its QEMU process.",

@@ -91,6 +91,12 @@ export {
 export { openMemoryImage } from "./memory/open-memory-image.ts";
 export { openVmMemory } from "./memory/open-vm-memory.ts";
 export { openSocketPair, type ReceivedFds, receiveFds, sendFds } from "./memory/pass-fds.ts";
+export {
+  type ForensicChannel,
+  formatForensicChannel,
+  parseForensicChannel,
+} from "./network/forensic-channel.ts";
+export { VmIsolation } from "./network/vm-isolation.ts";
 export type { Pause, PauseEnd, PauseOutcome } from "./pause/pause.ts";
 export { pauseLimit } from "./pause/pause-limit.ts";
 export { type PauseOptions, pauseVm } from "./pause/pause-vm.ts";

@@ -1,4 +1,17 @@
 export { Budget, type BudgetLimits } from "./budget.ts";
+export {
+  type Allowances,
+  type Detector,
+  defineDetector,
+  type Inspection,
+} from "./detect/detector.ts";
+export { type AnyDetector, detectors } from "./detect/detectors.ts";
+export type { GuestFiles } from "./detect/guest-files.ts";
+export { type Evidence, type Severity, type Suspicion, severities } from "./detect/suspicion.ts";
+export { type SweepOptions, sweep } from "./detect/sweep.ts";
+export { type TechniqueId, techniques } from "./detect/techniques.ts";
+export { usualAllowances } from "./detect/usual-allowances.ts";
+export type { Missed, Verdict } from "./detect/verdict.ts";
 export { type AttachOptions, attach } from "./kernel/attach.ts";
 export type { Damage } from "./kernel/damage.ts";
 export { type Access, DATA_CLASSES, type DataClass } from "./kernel/data-class.ts";

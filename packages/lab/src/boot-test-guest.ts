@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { CasemateError, MiB } from "@casemate/core";
+import { fastUnderTcg } from "./fast-under-tcg.ts";
 import { GuestConsole } from "./guest-console.ts";
 import { ensureImage, type ImageOptions, type LabImage } from "./image/ensure-image.ts";
 import type { Kernel } from "./image/kernel.ts";
@@ -119,10 +120,11 @@ function startQemu(hardware: TestGuestHardware, undo: AsyncDisposableStack) {
   return { pid: qemu.pid ?? 0, ended: ended.signal, words: () => words.trim() };
 }
 
-function formatCmdline({ role, append }: TestGuestOptions): string {
+function formatCmdline({ role, append, accelerator }: TestGuestOptions): string {
   return [
     // A guest that cannot start ends QEMU instead of waiting for nobody.
     "panic=-1 console=ttyS0 quiet cryptomgr.notests casemate.hostname=guest",
+    ...(accelerator === "kvm" ? [] : [fastUnderTcg.cmdline]),
     ...(role === undefined ? [] : [`root=/dev/vda casemate.role=${role}`]),
     ...(append === undefined ? [] : [append]),
   ].join(" ");

@@ -1,3 +1,4 @@
+import { fastUnderTcg } from "./fast-under-tcg.ts";
 import { type GuestPlan, labNetwork } from "./lab-guests.ts";
 import { element, formatXml, type XmlElement } from "./xml.ts";
 
@@ -23,6 +24,7 @@ export function formatDomainXml(
     // Without the self-tests of the kernel's ciphers: a sixth of the boot under TCG.
     "console=ttyS0 quiet cryptomgr.notests root=/dev/vda",
     `casemate.hostname=${guest.name} casemate.role=${guest.role}`,
+    ...(kvm ? [] : [fastUnderTcg.cmdline]),
   ].join(" ");
   return formatXml(
     element(
@@ -51,6 +53,7 @@ export function formatDomainXml(
             "cpu",
             { mode: "maximum" },
             element("feature", { policy: "disable", name: "cx16" }),
+            element("feature", { policy: "disable", name: fastUnderTcg.disabled }),
           ),
       element("clock", { offset: "utc" }),
       element("on_poweroff", {}, "destroy"),

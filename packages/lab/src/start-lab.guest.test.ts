@@ -164,7 +164,7 @@ test("Lab: kill -9 of its owner leaves no process and no mount, and the next sta
   assert.ok(!(await runCommand("cat", ["/proc/self/mounts"])).includes(directory));
   assert.deepEqual(await readMachine(), machineBefore);
 
-  await access(directory);
+  // One that another test starts meanwhile may have been the next already.
   const { PrivateLibvirt } = await import("./private-libvirt.ts");
   await using _next = await PrivateLibvirt.start({ cacheDir: labCacheDir, accelerator: "tcg" });
   await assert.rejects(access(directory), { code: "ENOENT" });

@@ -1,3 +1,5 @@
+import { fastUnderTcg } from "./fast-under-tcg.ts";
+
 /** What a test guest's QEMU is started with. */
 export interface TestGuestHardware {
   readonly uuid: string;
@@ -20,11 +22,12 @@ export interface TestGuestHardware {
 export function testGuestArguments(guest: TestGuestHardware): string[] {
   const size = `${guest.memoryMiB}M`;
   const shared = guest.sharedMemory;
+  const cpu = guest.accelerator === "tcg" ? `${guest.cpu},${fastUnderTcg.disabled}=off` : guest.cpu;
   return [
     ...["-name", "guest=casemate-test", "-uuid", guest.uuid],
     ...["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
     ...["-machine", `${guest.machine}${shared ? ",memory-backend=ram" : ""}`],
-    ...["-accel", guest.accelerator, "-cpu", guest.cpu, "-m", size],
+    ...["-accel", guest.accelerator, "-cpu", cpu, "-m", size],
     ...(shared ? ["-object", `memory-backend-memfd,id=ram,size=${size},share=on`] : []),
     ...["-serial", `file:${guest.bootLog}`],
     ...["-serial", `unix:${guest.consoleSocket},server=on,wait=off`],

@@ -74,5 +74,7 @@ export interface AuthorizationRequest {
     readonly breakGlass: boolean;
     readonly dataClasses: readonly string[];
     readonly source: Source;
+    /** How many security officers a rule asks that answers a finding; none where it is left out. */
+    readonly asks?: number;
   };
 }

@@ -11,8 +11,8 @@ interface EntityUid {
 /** An authorization request as Cedar takes it: all but the names of the policies and the schema. */
 export type CedarRequest = Pick<
   StatefulAuthorizationCall,
-  "principal" | "action" | "resource" | "context" | "entities"
->;
+  "principal" | "action" | "resource" | "context"
+> & { readonly entities: [principal: EntityJson, resource: EntityJson, action: EntityJson] };
 
 /**
  * The request with the entities it needs and no others: who asks, what for and what about. Groups without attributes
@@ -32,6 +32,7 @@ export function toCedarRequest(request: AuthorizationRequest): CedarRequest {
       breakGlass: context.breakGlass,
       dataClasses: context.dataClasses.map((id) => reference("DataClass", id)),
       source: reference("Source", context.source),
+      asks: context.asks ?? 0,
     },
     entities: [
       {

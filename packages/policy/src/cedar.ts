@@ -7,6 +7,7 @@ export {
   type CedarValueJson,
   type DetailedError,
   type EntityJson,
+  type EntityUid,
   type Expr,
   isAuthorized,
   type PolicyJson,

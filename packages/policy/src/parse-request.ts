@@ -19,7 +19,7 @@ const resourceKeys: Readonly<Record<ResourceKind, readonly string[]>> = {
   system: ["kind"],
 };
 
-const contextKeys = ["plan", "approvals", "breakGlass", "dataClasses", "source"] as const;
+const contextKeys = ["plan", "approvals", "breakGlass", "dataClasses", "source", "asks"] as const;
 const planKeys = ["destroysState", "irreversible", "downtime", "diskBytes"] as const;
 
 /**
@@ -113,6 +113,7 @@ function parseContext(fields: Fields): AuthorizationRequest["context"] {
     breakGlass: fields.boolean("breakGlass", false),
     dataClasses: fields.strings("dataClasses", []),
     source: fields.choice("source", sources, "api"),
+    ...(fields.has("asks") ? { asks: fields.count("asks") } : {}),
   };
 }
 

@@ -5,21 +5,16 @@ import { type CedarRequest, toCedarRequest } from "./cedar-request.ts";
 import type { DecidingPolicy, Decision } from "./decision.ts";
 import { type Explanation, explain } from "./explain.ts";
 import { findMistake } from "./find-mistake.ts";
+import { findMentions, type Mentions, trimRequest } from "./mentions.ts";
 import type { LoadedPolicy, PolicySet } from "./policy-set.ts";
-import { sliceKey, slicePolicies } from "./policy-slice.ts";
+import { type Candidate, findCandidates, sliceKey, slicePolicies } from "./policy-slice.ts";
 import { conflictSets } from "./roles.ts";
 
 /** Policies under the name by which Cedar keeps them prepared; it calls them `policy0`, `policy1`, … in their order. */
 interface Prepared {
   readonly name: string;
+  readonly mentions: Mentions;
   readonly policies: readonly LoadedPolicy[];
-}
-
-/** What can matter to requests of one kind. */
-interface Slice {
-  readonly all: Prepared;
-  /** The permits alone, to ask what would be if the duties were fulfilled. */
-  readonly permits: Prepared;
 }
 
 /** What Cedar says: who permits or forbids, or why it cannot say. */
@@ -31,6 +26,9 @@ type Verdict =
       readonly because: string;
     };
 
+/** How many slices are kept prepared: some dozen are in use, but who sets labels could make them any number. */
+const SLICES = 500;
+
 let engines = 0;
 
 /**
@@ -41,7 +39,8 @@ let engines = 0;
  */
 export class PolicyEngine {
   readonly #name = `casemate:${++engines}`;
-  readonly #slices = new Map<string, Slice>();
+  readonly #candidates = new Map<string, readonly Candidate[]>();
+  readonly #slices = new Map<string, Prepared>();
   #set: PolicySet;
 
   constructor(set: PolicySet) {
@@ -61,6 +60,7 @@ export class PolicyEngine {
   /** Decides by `set` from now on. */
   replace(set: PolicySet): void {
     this.#set = set;
+    this.#candidates.clear();
     this.#slices.clear();
   }
 
@@ -68,9 +68,10 @@ export class PolicyEngine {
   authorize(request: AuthorizationRequest): Decision {
     const because = findConflict(request) ?? findMistake(request);
     if (because !== undefined) return denied([], because);
-    const slice = this.#prepare(request);
     const asked = toCedarRequest(request);
-    const verdict = evaluate(asked, slice.all);
+    const [principal, resource] = asked.entities;
+    const slice = slicePolicies(this.#findCandidates(request), principal, resource);
+    const verdict = evaluate(asked, this.#prepare(slice));
     if (verdict.kind === "error") return denied(verdict.policies, verdict.because);
     const { policies } = verdict;
     if (verdict.kind === "allow") {
@@ -83,7 +84,8 @@ export class PolicyEngine {
     const duties = policies.flatMap(({ duty }) => duty ?? []);
     if (!isNonEmpty(duties)) return denied([], nothingPermits(request));
     // Cedar named every forbid that holds, and all are duties: with them fulfilled, the permits decide.
-    const fulfilled = evaluate(asked, slice.permits);
+    const permits = slice.filter(({ policy }) => policy.effect === "permit");
+    const fulfilled = evaluate(asked, this.#prepare(permits));
     if (fulfilled.kind === "error") return denied(fulfilled.policies, fulfilled.because);
     const deciding = [...policies, ...fulfilled.policies].map(toDecidingPolicy);
     if (fulfilled.kind === "deny" || !isNonEmpty(deciding)) {
@@ -97,18 +99,28 @@ export class PolicyEngine {
     return explain(request, this.#set.labels, (each) => this.authorize(each));
   }
 
-  #prepare(request: AuthorizationRequest): Slice {
+  #findCandidates(request: AuthorizationRequest): readonly Candidate[] {
     const key = sliceKey(request);
+    const known = this.#candidates.get(key);
+    if (known !== undefined) return known;
+    const found = findCandidates(this.#set.policies, request);
+    this.#candidates.set(key, found);
+    return found;
+  }
+
+  #prepare(slice: readonly Candidate[]): Prepared {
+    const key = slice.map(({ index }) => index).join();
     const known = this.#slices.get(key);
     if (known !== undefined) return known;
-    const policies = slicePolicies(this.#set.policies, request);
-    const permits = policies.filter(({ effect }) => effect === "permit");
-    const slice = {
-      all: prepare(`${this.#name}:${key}`, policies),
-      permits: prepare(`${this.#name}:${key}:permits`, permits),
-    };
-    this.#slices.set(key, slice);
-    return slice;
+    if (this.#slices.size === SLICES) this.#slices.clear();
+    // Names are used again, for Cedar forgets a set only when another takes its name.
+    const name = `${this.#name}:${this.#slices.size}`;
+    const prepared = prepare(
+      name,
+      slice.map(({ policy }) => policy),
+    );
+    this.#slices.set(key, prepared);
+    return prepared;
   }
 }
 
@@ -116,11 +128,11 @@ export class PolicyEngine {
  * Asks Cedar. The schema stays away: the policies were checked against it when they were loaded, requests are
  * of its shape by their type and `findMistake`, and Cedar would take a third of the time to check that again.
  */
-function evaluate(asked: CedarRequest, { name, policies }: Prepared): Verdict {
+function evaluate(asked: CedarRequest, { name, mentions, policies }: Prepared): Verdict {
   let answer: AuthorizationAnswer;
   try {
     answer = statefulIsAuthorized({
-      ...asked,
+      ...trimRequest(asked, mentions),
       preparsedPolicySetId: name,
       validateRequest: false,
     });
@@ -176,7 +188,9 @@ function prepare(name: string, policies: readonly LoadedPolicy[]): Prepared {
   const answer = preparsePolicySet(name, {
     staticPolicies: policies.map(({ text }) => text).join("\n"),
   });
-  if (answer.type === "success") return { name, policies };
+  if (answer.type === "success") {
+    return { name, mentions: findMentions(policies.map(({ json }) => json)), policies };
+  }
   // Each was parsed when the set was made, so this is a defect.
   throw new CasemateError(
     "internal",

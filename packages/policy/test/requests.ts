@@ -65,7 +65,10 @@ export const anyRequest: fc.Arbitrary<AuthorizationRequest> = fc
   .constantFrom(...actions)
   .chain((action) =>
     fc.record({
-      principal: fc.record({ id: person, person, roles: heldRoles, mfa: fc.boolean() }),
+      principal: fc.record(
+        { id: person, person, roles: heldRoles, mfa: fc.boolean(), labels: someLabels },
+        { requiredKeys: ["id", "person", "roles", "mfa"] },
+      ),
       action: fc.constant(action.id),
       resource: fc.constantFrom(...action.on).chain((kind) => resources[kind]),
       context,

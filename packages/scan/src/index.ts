@@ -41,6 +41,7 @@ export { type InventoryRows, inventory, type SectionName } from "./inventory.ts"
 export type { Look } from "./look.ts";
 export type { MalwareHit } from "./malware/malware-hit.ts";
 export { type ClamVerdict, scanWithClamd } from "./malware/scan-with-clamd.ts";
+export type { YaraRuleFile } from "./malware/yara-rule-files.ts";
 export {
   type DatedInventory,
   type FirstExposure,

@@ -8,7 +8,6 @@ import { openSocketPair } from "@casemate/host";
 import { encodeFrame, walkFrames } from "./frames.ts";
 
 const limits = {
-  /** Memory of its own; guests' RAM that it maps does not count. */
   ownBytes: 512 * MiB,
   watchMs: 100,
   stderrBytes: 4_096,
@@ -20,6 +19,8 @@ export interface ConfinedProgram<Answer> {
   readonly name: string;
   /** Its source. */
   readonly main: string;
+  /** Memory of its own that it may use, unless 512 MiB; guests' RAM that it maps does not count. */
+  readonly ownBytes?: number;
   /** HOSTILE: it may be in a guest's hands. Throws `inspect/crashed` for what it may not say. */
   parse(value: unknown): Answer;
 }
@@ -41,6 +42,7 @@ export interface ConfinedProcess<Request, Answer> extends AsyncDisposable {
 export function startConfinedProcess<Request, Answer>({
   name,
   main,
+  ownBytes = limits.ownBytes,
   parse,
 }: ConfinedProgram<Answer>): ConfinedProcess<Request, Answer> {
   const [socket, theirs] = openSocketPair();
@@ -86,7 +88,7 @@ export function startConfinedProcess<Request, Answer>({
       signal?.addEventListener("abort", cancel, { once: true });
       const deadline = setTimeout(kill, limitMs, `it took longer than ${limitMs} ms`);
       const watch = setInterval(() => {
-        if (readOwnBytes(child.pid) > limits.ownBytes) kill("it used more memory than it may");
+        if (readOwnBytes(child.pid) > ownBytes) kill("it used more memory than it may");
       }, limits.watchMs);
       try {
         stdin.write(encodeFrame(request));

@@ -11,6 +11,8 @@ export interface DomainDescription extends DefinitionDescription {
   readonly autostart: boolean;
   /** Whether the next start goes on from a saved state. */
   readonly managedSave: boolean;
+  /** As `digest`, of what runs now; undefined while it does not run. */
+  readonly liveDigest: string | undefined;
 }
 
 /** `live` is what runs now (`vm/not-running` where nothing does), `inactive` what the next start uses. */
@@ -34,6 +36,8 @@ export interface DomainControl {
   list(signal?: AbortSignal): Promise<readonly DomainDescription[]>;
   /** By UUID or by name; the definition is the running one's while it runs. */
   find(nameOrUuid: string, signal?: AbortSignal): Promise<DomainDescription>;
+  /** What it does, alone. */
+  state(uuid: string, signal?: AbortSignal): Promise<DomainState>;
   /** The XML without passwords. */
   definition(uuid: string, which: WhichDefinition, signal?: AbortSignal): Promise<string>;
   /** The XML with passwords (VNC and the like): only to write it back. */
@@ -101,6 +105,8 @@ export interface DomainControl {
   ): Promise<DomainState>;
   /** libvirt's job on the VM; undefined while there is none. */
   job(uuid: string, signal?: AbortSignal): Promise<DomainJob | undefined>;
+  /** Whether libvirt is in the middle of a call that changes the VM, whoever made it. */
+  isOccupied(uuid: string, signal?: AbortSignal): Promise<boolean>;
   /** Asks libvirt to end its job; nothing where there is none. */
   abortJob(uuid: string, signal?: AbortSignal): Promise<void>;
 }

@@ -1,7 +1,16 @@
 import type { PhysicalMemory } from "@casemate/core";
-import { attach, type Kernel, ProfileCache, parseArgument } from "@casemate/inspect";
+import {
+  attach,
+  type GuestFiles,
+  type Kernel,
+  ProfileCache,
+  parseArgument,
+  type SweepOptions,
+  sweep,
+} from "@casemate/inspect";
+import { chosenDetectors, type SweepRequest } from "../guest-sweep.ts";
 import { inspectableView, type ViewRequest } from "../inspectable-view.ts";
-import type { ViewReading } from "./messages.ts";
+import type { SweepReading, ViewReading } from "./messages.ts";
 
 /** A way to find the kernel in a guest's memory. */
 export type FindKernel = (
@@ -15,6 +24,7 @@ export class Guest implements AsyncDisposable {
   static readonly #profiles = new ProfileCache();
   readonly #memory: PhysicalMemory;
   readonly #kernel: Kernel;
+  readonly #kept: SweepOptions["kept"] = new Map();
 
   private constructor(memory: PhysicalMemory, kernel: Kernel) {
     this.#memory = memory;
@@ -41,6 +51,21 @@ export class Guest implements AsyncDisposable {
       .grant(...view.needs)
       .read(view, { milliseconds: request.budget }, parseArgument(view, request.argument));
     return { items, consistency, damaged, elapsedMs: milliseconds };
+  }
+
+  /** What the detectors that are asked for say; `files` are those on the guest's disks. Throws `usage`, `vm/gone`. */
+  async sweep(request: SweepRequest, files?: GuestFiles): Promise<SweepReading> {
+    const started = performance.now();
+    const before = process.cpuUsage();
+    const { classes, budget, allowances } = request;
+    const detectors = chosenDetectors(request.detectors);
+    const options = { detectors, classes, budget, allowances, files, kept: this.#kept };
+    const verdicts = await sweep(this.#kernel, options);
+    const { user, system } = process.cpuUsage(before);
+    return {
+      ...{ verdicts, elapsedMs: performance.now() - started },
+      cpuMs: (user + system) / 1_000, // sweeps are made one after another
+    };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -14,6 +14,7 @@ import {
 } from "@casemate/host";
 import { fdSocket, fdTimeoutMs, serve } from "../confined/serve.ts";
 import { attachWithDisks } from "./attach-with-disks.ts";
+import { DiskFiles } from "./disk-files.ts";
 import { encodeAnswer } from "./encode-answer.ts";
 import { Guest } from "./guest.ts";
 import type { InspectorAnswer, InspectorRequest, ViewReading } from "./messages.ts";
@@ -28,7 +29,7 @@ function attached(key: string): Guest {
   return guest;
 }
 
-/** The disks of a guest, which are needed no longer than finding its kernel takes. */
+/** The disks of a guest, which are needed no longer than what they are sent for takes. */
 function receiveDisks(): Disposable & { readonly readers: readonly BlockReader[] } {
   const { text, fds } = receiveFds(fdSocket, fdTimeoutMs);
   const descriptions = JSON.parse(text) as readonly DiskDescription[]; // the agent is trusted, and wrote it
@@ -65,6 +66,11 @@ async function answer(request: InspectorRequest): Promise<InspectorAnswer> {
       walked = undefined;
       if (reading === undefined) throw new Error("Asked for a walk that was never made.");
       return reading;
+    }
+    case "sweep": {
+      using disks = request.withDisks ? receiveDisks() : undefined;
+      const files = disks === undefined ? undefined : new DiskFiles(disks.readers);
+      return await attached(request.guest).sweep(request.request, files);
     }
     case "detach": {
       await guests.get(request.guest)?.[Symbol.asyncDispose]();

@@ -6,17 +6,10 @@ import {
   walkVolumes,
 } from "@casemate/formats/disk";
 import { type KernelImage, parseKernelImage } from "@casemate/formats/kernel-image";
+import { kernelPlaces } from "./kernel-places.ts";
 
 /** Debian's largest are 15 MiB. */
 const MAX_IMAGE_BYTES = 128 * MiB;
-
-/** Where distributions keep a kernel: on a root file system, on one of its own for /boot. */
-const PLACES: readonly ((release: string) => string)[] = [
-  (release) => `/boot/vmlinuz-${release}`,
-  (release) => `/vmlinuz-${release}`,
-  (release) => `/usr/lib/modules/${release}/vmlinuz`,
-  (release) => `/lib/modules/${release}/vmlinuz`,
-];
 
 /** A kernel image, or why something that might have held one could not be read. */
 export type FoundKernelImage =
@@ -48,9 +41,9 @@ function* walkVolume(volume: BlockReader, release: string): Generator<FoundKerne
     yield { problem: toCasemateError(thrown) };
     return;
   }
-  for (const place of PLACES) {
+  for (const place of kernelPlaces(release)) {
     try {
-      const file = fs.readFile(place(release), MAX_IMAGE_BYTES);
+      const file = fs.readFile(place, MAX_IMAGE_BYTES);
       yield { image: parseKernelImage(file) };
     } catch (thrown) {
       const problem = toCasemateError(thrown);

@@ -22,10 +22,18 @@ export interface DiskUser {
   readonly written: boolean;
 }
 
+/** Definitions of which it is known what they say; libvirt's own have some ten thousand characters. */
+const remembered = 100;
+
 /** What the parts of a local hypervisor share: its libvirt, and which files may be touched. */
 export class HostContext {
   readonly host: LibvirtHost;
   readonly #directories: readonly string[];
+  readonly #described = new Map<string, DefinitionDescription>();
+  readonly #asked = new Map<
+    string,
+    { readonly answer: Promise<DomainDescription>; readonly signal: AbortSignal | undefined }
+  >();
 
   /** @param directories of the host that the configuration opens for images, beside its pools. */
   constructor(host: LibvirtHost, directories: readonly string[]) {
@@ -43,13 +51,31 @@ export class HostContext {
     return this.host.withConnection(use);
   }
 
-  async describe(domain: Domain, signal?: AbortSignal): Promise<DomainDescription> {
-    const { uuid, state, id, persistent, autostart, managedSave } = domain;
-    const definition = await this.#readDefinition(domain, signal);
-    // `name` may differ for a moment while somebody renames: libvirt's list goes first.
+  async describe({ uuid }: Domain, signal?: AbortSignal): Promise<DomainDescription> {
+    return await this.find(uuid, signal);
+  }
+
+  /** As it runs, with the digest of what the next start uses: the one that libvirt writes alike each time. */
+  find(nameOrUuid: string, signal?: AbortSignal): Promise<DomainDescription> {
+    // Who asks in the same turn of the event loop has the same answer: nobody can have seen anything in between.
+    const asked = this.#asked.get(nameOrUuid);
+    if (asked !== undefined && asked.signal === signal) return asked.answer;
+    const answer = this.#find(nameOrUuid, signal);
+    this.#asked.set(nameOrUuid, { answer, signal });
+    queueMicrotask(() => this.#asked.delete(nameOrUuid));
+    return answer;
+  }
+
+  async #find(nameOrUuid: string, signal?: AbortSignal): Promise<DomainDescription> {
+    const found = await this.with((connection) => connection.findDefinedDomain(nameOrUuid, signal));
+    const { uuid, name, state, id, persistent, autostart, managedSave } = found.domain;
+    const inactive = this.#describeOnce(found.inactive);
+    const live = found.live === undefined ? undefined : this.#describeOnce(found.live);
     return {
-      ...definition,
-      ...{ uuid, name: domain.name, state, runId: id, persistent, autostart, managedSave },
+      ...(live ?? inactive),
+      ...{ digest: inactive.digest, liveDigest: live?.digest },
+      // It may differ from the definition's for a moment while somebody renames.
+      ...{ uuid, name, state, runId: id, persistent, autostart, managedSave },
     };
   }
 
@@ -140,16 +166,15 @@ export class HostContext {
     }
   }
 
-  /** As it runs, with the digest of what the next start uses: the one that libvirt writes alike each time. */
-  async #readDefinition(domain: Domain, signal?: AbortSignal): Promise<DefinitionDescription> {
-    const read = async (inactive: boolean): Promise<DefinitionDescription> =>
-      describeDomain(
-        await this.with((connection) =>
-          connection.domainXml(domain.uuid, { inactive, secure: false }, signal),
-        ),
-      );
-    const inactive = await read(true);
-    return domain.id === undefined ? inactive : { ...(await read(false)), digest: inactive.digest };
+  /** The same text says the same: an operation asks for one several times, and to read it takes a millisecond. */
+  #describeOnce(xml: string): DefinitionDescription {
+    const known = this.#described.get(xml);
+    if (known !== undefined) return known;
+    const description = describeDomain(xml);
+    const [oldest] = this.#described.keys();
+    if (oldest !== undefined && this.#described.size >= remembered) this.#described.delete(oldest);
+    this.#described.set(xml, description);
+    return description;
   }
 
   #verifyLocal(): void {

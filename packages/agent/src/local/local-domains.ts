@@ -14,6 +14,7 @@ import type {
   UndefineChoices,
   WhichDefinition,
 } from "../hypervisor/domain-control.ts";
+import { isolatedLabel, type NetworkControl } from "../hypervisor/network-control.ts";
 import { chosenFlags } from "./chosen-flags.ts";
 import type { HostContext } from "./host-context.ts";
 
@@ -35,18 +36,23 @@ export function scopeFlags(scope: ChangeScope): ("live" | "config")[] {
 /** Domains of a libvirt that this process is connected to. */
 export class LocalDomains implements DomainControl {
   readonly #context: HostContext;
+  readonly #renewIsolation: NetworkControl["renew"];
 
-  constructor(context: HostContext) {
+  constructor(context: HostContext, renewIsolation: NetworkControl["renew"]) {
     this.#context = context;
+    this.#renewIsolation = renewIsolation;
   }
 
   list(signal?: AbortSignal): Promise<readonly DomainDescription[]> {
     return this.#context.list(signal);
   }
 
-  async find(nameOrUuid: string, signal?: AbortSignal): Promise<DomainDescription> {
-    const domain = await this.#context.with((c) => c.findDomain(nameOrUuid, signal));
-    return await this.#context.describe(domain, signal);
+  find(nameOrUuid: string, signal?: AbortSignal): Promise<DomainDescription> {
+    return this.#context.find(nameOrUuid, signal);
+  }
+
+  state(uuid: string, signal?: AbortSignal): Promise<DomainState> {
+    return this.#context.with((c) => c.domainState(uuid, signal));
   }
 
   definition(uuid: string, which: WhichDefinition, signal?: AbortSignal): Promise<string> {
@@ -80,14 +86,20 @@ export class LocalDomains implements DomainControl {
     return this.#context.with((c) => c.undefine(uuid, flags, signal));
   }
 
-  start(
+  async start(
     uuid: string,
     options: { readonly paused?: boolean; readonly discardSaved?: boolean },
     signal?: AbortSignal,
   ): Promise<void> {
     const { paused = false, discardSaved: forceBoot = false } = options;
-    const flags = chosenFlags({ paused, forceBoot });
-    return this.#context.with((c) => c.start(uuid, flags, signal));
+    const { labels } = await this.#context.find(uuid, signal);
+    // It stands still until nothing passes its interfaces; where that fails it goes on standing still.
+    const isolated = labels.includes(isolatedLabel);
+    const flags = chosenFlags({ paused: paused || isolated, forceBoot });
+    await this.#context.with((c) => c.start(uuid, flags, signal));
+    if (!isolated) return;
+    await this.#renewIsolation(uuid, signal);
+    if (!paused) await this.resume(uuid, signal);
   }
 
   shutdown(uuid: string, signal?: AbortSignal): Promise<void> {
@@ -172,7 +184,7 @@ export class LocalDomains implements DomainControl {
   ): Promise<DomainState> {
     const end = performance.now() + limit;
     for (;;) {
-      const state = await this.#state(uuid, signal);
+      const state = await this.#stateNow(uuid, signal);
       if (states.includes(state) || performance.now() >= end) return state;
       await sleep(lookEvery, undefined, signal === undefined ? {} : { signal }).catch((cause) => {
         throw new CasemateError("cancelled", "Cannot wait for the VM: it was cancelled.", {
@@ -184,6 +196,10 @@ export class LocalDomains implements DomainControl {
 
   job(uuid: string, signal?: AbortSignal): Promise<DomainJob | undefined> {
     return this.#context.with((c) => c.job(uuid, signal));
+  }
+
+  isOccupied(uuid: string, signal?: AbortSignal): Promise<boolean> {
+    return this.#context.with((c) => c.isOccupied(uuid, signal));
   }
 
   async abortJob(uuid: string, signal?: AbortSignal): Promise<void> {
@@ -213,9 +229,9 @@ export class LocalDomains implements DomainControl {
     return await this.#context.with((c) => c.domainXml(uuid, of, signal));
   }
 
-  async #state(uuid: string, signal?: AbortSignal): Promise<DomainState> {
+  async #stateNow(uuid: string, signal?: AbortSignal): Promise<DomainState> {
     try {
-      return (await this.#context.with((c) => c.findDomain(uuid, signal))).state;
+      return await this.state(uuid, signal);
     } catch (thrown) {
       // One without a definition is gone once it has stopped.
       if (thrown instanceof CasemateError && thrown.code === "vm/unknown") return "shutoff";

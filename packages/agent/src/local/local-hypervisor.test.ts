@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { bytes, MiB, milliseconds } from "@casemate/core";
+import { describeDomain } from "@casemate/host";
 import type { HostAgent } from "../host-agent.ts";
 import { attachHost } from "../local-host.ts";
 
@@ -38,6 +39,36 @@ test("LocalDomains: finds, describes and changes", async () => {
   await assert.rejects(domains.definition(vm.uuid, "live"), { code: "vm/not-running" });
   await assert.rejects(domains.suspend(vm.uuid), { code: "vm/not-running" });
   await domains.start(vm.uuid, {});
+});
+
+test("LocalDomains.find: whoever asks after a change sees it, whoever asked before", async () => {
+  const { domains } = host.hypervisor;
+  const { uuid } = await domains.find("test");
+  const [one, other] = await Promise.all([domains.find(uuid), domains.find(uuid)]);
+  assert.deepEqual(one, other);
+  const before = domains.find(uuid);
+  const changing = domains.suspend(uuid);
+  const beside = domains.find(uuid, new AbortController().signal);
+  await changing;
+  const after = domains.find(uuid);
+  assert.equal((await after).state, "paused");
+  assert.equal((await before).name, (await beside).name);
+  await domains.resume(uuid);
+});
+
+test("LocalDomains.find: the digests of what runs and of what the next start uses", async () => {
+  const { domains } = host.hypervisor;
+  const { uuid, digest, liveDigest } = await domains.find("test");
+  const digestOf = async (which: "live" | "inactive") =>
+    describeDomain(await domains.definition(uuid, which)).digest;
+  assert.deepEqual([digest, liveDigest], [await digestOf("inactive"), await digestOf("live")]);
+  await domains.setLabels(uuid, ["c"]);
+  const changed = await domains.find("test");
+  assert.notEqual(changed.digest, digest);
+  assert.equal(changed.digest, await digestOf("inactive"));
+  await domains.destroy(uuid, {});
+  assert.equal((await domains.find("test")).liveDigest, undefined);
+  await domains.start(uuid, {});
 });
 
 test("LocalDomains.waitForState: a VM without definition is shut off once it is gone", async () => {

@@ -8,6 +8,7 @@ import { LocalConsole } from "./local-console.ts";
 import { LocalDevices } from "./local-devices.ts";
 import { LocalDomains } from "./local-domains.ts";
 import { LocalImages } from "./local-images.ts";
+import { LocalNetwork } from "./local-network.ts";
 import { LocalPackages } from "./local-packages.ts";
 import { LocalSnapshots } from "./local-snapshots.ts";
 import { LocalStorage } from "./local-storage.ts";
@@ -24,19 +25,23 @@ export class LocalHypervisor implements Hypervisor {
   readonly images: LocalImages;
   readonly packages: LocalPackages;
   readonly console: LocalConsole;
+  readonly network: LocalNetwork;
   readonly #context: HostContext;
 
   /** @param directories of the host that the configuration opens for images, beside its pools. */
   constructor(host: LibvirtHost, directories: readonly string[] = []) {
     const context = new HostContext(host, directories);
     this.#context = context;
-    this.domains = new LocalDomains(context);
+    this.domains = new LocalDomains(context, (uuid, signal) => this.network.renew(uuid, signal));
     this.devices = new LocalDevices(context);
     this.snapshots = new LocalSnapshots(context, (signal) => this.facts(signal));
     this.storage = new LocalStorage(context);
     this.images = new LocalImages(context);
     this.packages = new LocalPackages(context);
     this.console = new LocalConsole(context);
+    this.network = new LocalNetwork(context, (uuid, labels, signal) =>
+      this.domains.setLabels(uuid, labels, signal),
+    );
   }
 
   async facts(signal?: AbortSignal): Promise<HypervisorFacts> {

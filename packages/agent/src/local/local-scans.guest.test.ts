@@ -26,11 +26,13 @@ let libvirt: LibvirtConnection;
 let agent: HostAgent;
 let pool: string;
 let web: string;
+/** The system's disk before it became an image. */
+let raw: string;
 /** Where the disk says which version is installed. */
 let versionAt: number;
 const version = "1.111111";
 
-const budget = milliseconds(20_000);
+const budget = milliseconds(120_000);
 const run = (file: string, ...args: readonly string[]) => execFileSync(file, args);
 
 before(async () => {
@@ -49,7 +51,7 @@ before(async () => {
     `<pool type="dir"><name>default</name><target><path>${pool}</path></target></pool>`,
   );
   agent = stack.use(await attachHost({ uri: daemon.uri }));
-  const raw = await makeSystem(scratch);
+  raw = await makeSystem(scratch);
   versionAt = (await readFile(raw)).indexOf(version);
   assert.ok(versionAt > 0);
   run("qemu-img", "convert", "-O", "qcow2", raw, join(pool, "base.qcow2"));
@@ -81,10 +83,10 @@ function layerAbove(base: string, name: string): string {
   return disk;
 }
 
-const definition = (name: string, disk: string) => `
+const definition = (name: string, disk: string, format = "qcow2") => `
   <domain type="qemu"><name>${name}</name><memory unit="MiB">32</memory>
     <os><type arch="x86_64" machine="q35">hvm</type></os>
-    <devices><disk type="file" device="disk"><driver name="qemu" type="qcow2"/>
+    <devices><disk type="file" device="disk"><driver name="qemu" type="${format}"/>
       <source file="${disk}"/><target dev="vda" bus="virtio"/></disk></devices>
   </domain>`;
 
@@ -204,4 +206,35 @@ test("HostAgent.scan: no name in an image leads out of the pools", async () => {
       ["/", "disk/not-found"],
     ],
   );
+});
+
+test("HostAgent.scan: what its guest encrypted, by the passphrase; without it, it is said", async () => {
+  const [disk, file] = [join(pool, "locked.luks"), join(pool, "passphrase")];
+  const passphrase = Buffer.from("correct horse battery");
+  await writeFile(file, passphrase);
+  const secret = ["--object", `secret,id=key,file=${file}`];
+  run(
+    "qemu-img",
+    "convert",
+    ...secret,
+    "-O",
+    "luks",
+    "-o",
+    "key-secret=key,iter-time=10",
+    raw,
+    disk,
+  );
+  await rm(file);
+  const { uuid } = await libvirt.defineDomain(definition("locked", disk, "raw"));
+  const look = async (key?: Uint8Array) => {
+    const request = { only: ["packages"] as const, budget, passphrase: key };
+    const { found, missed } = await agent.scan(uuid, request);
+    return [found.packages?.map(({ name }) => name), missed.map(({ code }) => code)];
+  };
+  assert.deepEqual(await look(passphrase), [["tool"], []]);
+  for (const key of [undefined, Buffer.from("other")]) {
+    const [found, codes] = await look(key);
+    assert.equal(found, undefined);
+    assert.deepEqual([...new Set(codes)].sort(), ["disk/encrypted", "disk/not-found"]);
+  }
 });

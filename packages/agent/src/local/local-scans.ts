@@ -1,38 +1,12 @@
-import { randomUUID } from "node:crypto";
-import { closeSync } from "node:fs";
-import path from "node:path";
-import { CasemateError, toCasemateError } from "@casemate/core";
-import {
-  type DiskDescription,
-  type DiskSource,
-  type DomainDisk,
-  describeImage,
-  describeSnapshot,
-  endAbandonedFollows,
-  endAbandonedViews,
-  LiveView,
-  type SnapshotDescription,
-  type StorageGuard,
-  type ViewedDisk,
-  type WithConnection,
-} from "@casemate/host";
-import type { Missed, RunningMemory } from "@casemate/scan";
+import { CasemateError } from "@casemate/core";
+import { endAbandonedFollows, endAbandonedViews, type LibvirtConnection } from "@casemate/host";
+import type { RunningMemory } from "@casemate/scan";
 import { missedInMemory } from "@casemate/scan/missed-in-memory";
+import type { FileWatchTick, WatchedDisks } from "../file-watch.ts";
 import type { DomainDescription } from "../hypervisor/domain-control.ts";
-import type { ScannedState, ScanRequest, VmScan } from "../vm-scan.ts";
+import type { ScanRequest, VmScan } from "../vm-scan.ts";
 import type { HostContext } from "./host-context.ts";
-import { type ChainRequest, openChain } from "./open-chain.ts";
-
-/** A state's disks, opened; disposing closes them. */
-interface OpenState extends AsyncDisposable {
-  readonly state: Omit<ScannedState, "consistency">;
-  readonly disks: readonly DiskDescription[];
-  readonly fds: readonly number[];
-  /** Disks that cannot be read, and why. */
-  readonly missed: readonly Missed[];
-  /** Aborted where the state cannot be read any longer. */
-  readonly lost?: AbortSignal;
-}
+import { StateDisks } from "./state-disks.ts";
 
 /** A request, with what reads the VM's memory where the disks are to be held against it. */
 export interface LocalScanRequest extends Omit<ScanRequest, "running"> {
@@ -43,17 +17,36 @@ export interface LocalScanRequest extends Omit<ScanRequest, "running"> {
 /** Scans of the VMs of a libvirt on this machine. */
 export class LocalScans {
   readonly #context: HostContext;
-  /** The last scan of each VM that runs: libvirt has one view of a VM at a time. */
+  readonly #disks: StateDisks;
+  /** Who had the last view of each VM: libvirt has one of a VM at a time. */
   readonly #turns = new Map<string, Promise<unknown>>();
 
   constructor(context: HostContext) {
     this.#context = context;
+    this.#disks = new StateDisks(context);
   }
 
   /** What is on the disks of one state of the VM, after whatever else is scanned of it. Throws as `#scan`. */
   async scan(uuid: string, request: LocalScanRequest, signal?: AbortSignal): Promise<VmScan> {
+    return await this.#inTurn(uuid, () => this.#scan(uuid, request, signal));
+  }
+
+  /** What happens to the files of the VM while it runs. Throws as `watchFiles`, and `vm/unknown`, `storage/*`. */
+  async *watchFiles(uuid: string, signal: AbortSignal): AsyncGenerator<FileWatchTick> {
+    // Loaded when it is needed, as what scans.
+    const { watchFiles } = await import("../file-watch.ts");
+    const options = {
+      ...{ uri: this.#context.host.uri, uuid },
+      disks: () => this.#planWatch(uuid, signal),
+      connect: <T>(use: (connection: LibvirtConnection) => Promise<T>) => this.#context.with(use),
+      inTurn: <T>(use: () => Promise<T>) => this.#inTurn(uuid, use),
+    };
+    yield* watchFiles(options, signal);
+  }
+
+  async #inTurn<T>(uuid: string, use: () => Promise<T>): Promise<T> {
     const before = this.#turns.get(uuid);
-    const own = Promise.resolve(before).then(() => this.#scan(uuid, request, signal));
+    const own = Promise.resolve(before).then(use);
     const settled = own.catch(() => {}); // whoever asked hears of it; the next one starts anew
     this.#turns.set(uuid, settled);
     try {
@@ -73,17 +66,20 @@ export class LocalScans {
     signal?.throwIfAborted();
     const started = performance.now();
     const takenAt = new Date();
-    const { snapshot, budget, only, readMemory } = request;
+    const { snapshot, readMemory, ...options } = request;
     const domain = await this.#context.with((c) => c.findDomain(uuid, signal));
     const vm = await this.#context.describe(domain, signal);
     if (readMemory !== undefined) verifyRunsNow(vm, snapshot);
-    await using opened = await this.#open(vm, snapshot, signal);
+    // Loaded when it is needed: what knows all sections is a lot.
+    const { startScanner } = await import("../scanner.ts");
+    await using scanner = await startScanner(options, signal);
+    await using opened = await this.#disks.open(vm, snapshot, signal);
     const { state, lost, missed } = opened;
     const stop = AbortSignal.any([signal, lost].filter((each) => each !== undefined));
-    // Loaded when it is needed: what knows all sections is a lot.
-    const { scanConfined } = await import("../scanner.ts");
+    await scanner.open(opened, stop);
     const memory = await readMemory?.(stop);
-    const scan = await scanConfined(opened, { budget, only, memory }, stop);
+    const { budget, only } = options;
+    const scan = await scanner.scan({ budget, only, memory }, stop);
     const after = await this.#context.with((c) => c.findDomain(uuid, signal));
     const isTorn = state.kind === "off" && after.id !== undefined;
     return {
@@ -102,214 +98,21 @@ export class LocalScans {
     await endAbandonedFollows(this.#context.host.uri, (use) => this.#context.with(use));
   }
 
-  async #open(
-    vm: DomainDescription,
-    snapshot: string | undefined,
-    signal?: AbortSignal,
-  ): Promise<OpenState> {
-    const guard = await this.#context.guard(signal);
-    if (snapshot !== undefined) return await this.#openSnapshot(guard, vm, snapshot, signal);
-    if (vm.runId !== undefined) return await this.#openRunning(guard, vm, signal);
-    const state = { kind: "off", at: new Date() } as const;
-    const opening = new Opening(state);
-    for (const disk of ownDisks(vm)) {
-      await opening.add(disk.target, () => this.#openDisk(guard, disk, "now", opening.fds, signal));
-    }
-    return opening;
+  async #planWatch(uuid: string, signal: AbortSignal): Promise<WatchedDisks> {
+    const domain = await this.#context.with((c) => c.findDomain(uuid, signal));
+    const vm = await this.#context.describe(domain, signal);
+    if (vm.runId === undefined) throw notRunning(`watch the files of ${vm.name}`, vm.state);
+    return await this.#disks.planWatch(vm, signal);
   }
-
-  /** The disks as they are at this moment; those that nobody writes are opened as they lie. */
-  async #openRunning(
-    guard: StorageGuard,
-    vm: DomainDescription,
-    signal?: AbortSignal,
-  ): Promise<OpenState> {
-    await using undo = new AsyncDisposableStack();
-    const opening = undo.use(new Opening({ kind: "running", at: new Date() }));
-    const viewed = new Map<string, ViewedDisk>();
-    for (const disk of ownDisks(vm)) {
-      const { target } = disk;
-      await opening.add(target, async () => {
-        if (disk.readonly) return await this.#openDisk(guard, disk, "now", opening.fds, signal);
-        viewed.set(target, await this.#planView(guard, disk, signal));
-        return undefined;
-      });
-    }
-    if (viewed.size === 0) {
-      undo.move();
-      return opening;
-    }
-    const disks = vm.disks
-      .filter(({ source }) => source.kind !== "none")
-      .map(({ target }) => viewed.get(target) ?? { target, scratch: undefined, size: 0 });
-    const connect: WithConnection = (use) => this.#context.with(use);
-    const { uri } = this.#context.host;
-    const view = undo.use(await LiveView.open({ uri, uuid: vm.uuid, disks, connect }, signal));
-    const owned = undo.move();
-    const files = opening.disks.map((disk) => shiftFiles(disk, view.fds.length));
-    return {
-      state: { kind: "running", at: view.takenAt },
-      missed: opening.missed,
-      lost: view.lost,
-      disks: [...view.disks, ...files],
-      fds: [...view.fds, ...opening.fds],
-      [Symbol.asyncDispose]: () => owned.disposeAsync(),
-    };
-  }
-
-  async #openSnapshot(
-    guard: StorageGuard,
-    vm: DomainDescription,
-    name: string,
-    signal?: AbortSignal,
-  ): Promise<OpenState> {
-    const snapshot = await this.#findSnapshot(vm, name, signal);
-    const opening = new Opening({ kind: "snapshot", name, at: snapshot.createdAt });
-    for (const kept of snapshot.disks) {
-      const { target } = kept;
-      const disk = ownDisks(vm).find((each) => each.target === target);
-      await opening.add(target, async () => {
-        switch (kept.kind) {
-          case "none":
-            if (disk === undefined) return undefined;
-            throw notKept(target, name, "it was left out of it");
-          case "internal":
-            if (disk === undefined) throw notKept(target, name, "the VM has it no more");
-            return await this.#openDisk(guard, disk, { snapshot: name }, opening.fds, signal);
-          case "external": {
-            if (kept.overlay === undefined) throw notKept(target, name, "its overlay is no file");
-            const overlay = { name: target, file: kept.overlay, format: "qcow2" };
-            return await this.#openFile(guard, overlay, "below", opening.fds, signal);
-          }
-        }
-      });
-    }
-    return opening;
-  }
-
-  async #findSnapshot(
-    { uuid }: DomainDescription,
-    name: string,
-    signal?: AbortSignal,
-  ): Promise<SnapshotDescription> {
-    return describeSnapshot(
-      await this.#context.with((c) => c.snapshotXml(uuid, name, signal)),
-      false,
-    );
-  }
-
-  async #openDisk(
-    guard: StorageGuard,
-    { target, source, format }: DomainDisk,
-    state: ChainRequest["state"],
-    fds: number[],
-    signal?: AbortSignal,
-  ): Promise<DiskDescription> {
-    const file = await this.#context.pathOf(source, signal);
-    if (file !== undefined) {
-      return await this.#openFile(guard, { name: target, file, format }, state, fds, signal);
-    }
-    throw noFile(target, source);
-  }
-
-  #openFile(
-    guard: StorageGuard,
-    image: Pick<ChainRequest, "name" | "file" | "format">,
-    state: ChainRequest["state"],
-    fds: number[],
-    signal?: AbortSignal,
-  ): Promise<DiskDescription> {
-    const verifyStill = (file: string) =>
-      this.#context.verifyUnused(file, ({ running, written }) => running && written, signal);
-    return openChain(guard, { ...image, state, verifyStill }, fds, signal);
-  }
-
-  /** The disk as it is to be viewed, with a scratch file beside the disk itself where files may be made there, else in the first place where they may. */
-  async #planView(
-    guard: StorageGuard,
-    { target, source, format }: DomainDisk,
-    signal?: AbortSignal,
-  ): Promise<ViewedDisk> {
-    const file = await this.#context.pathOf(source, signal);
-    if (file === undefined) throw noFile(target, source);
-    const { virtualSize: size } = await describeImage(guard, file, format, signal);
-    const name = `.casemate-view-${randomUUID()}.${target}`;
-    let refusal: unknown;
-    for (const place of [path.dirname(file), ...guard.directories]) {
-      try {
-        return { target, scratch: await guard.writable(path.join(place, name)), size };
-      } catch (thrown) {
-        refusal ??= thrown;
-      }
-    }
-    throw new CasemateError(
-      "storage/outside",
-      `Cannot see disk ${target} while its VM runs: there is no storage pool, expected one for what the guest overwrites meanwhile.`,
-      { cause: refusal },
-    );
-  }
-}
-
-/** A state's disks while they are opened, one after another: one that cannot be is missed, the others go on. */
-class Opening implements OpenState {
-  readonly state: OpenState["state"];
-  readonly disks: DiskDescription[] = [];
-  readonly fds: number[] = [];
-  readonly missed: Missed[] = [];
-
-  constructor(state: OpenState["state"]) {
-    this.state = state;
-  }
-
-  async add(target: string, open: () => Promise<DiskDescription | undefined>): Promise<void> {
-    try {
-      const disk = await open();
-      if (disk !== undefined) this.disks.push(disk);
-    } catch (thrown) {
-      const { code, message: reason } = toCasemateError(thrown);
-      if (code === "cancelled" || code === "internal") throw thrown;
-      this.missed.push({ what: `disk ${target}`, code, reason });
-    }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const fd of this.fds) closeSync(fd);
-  }
-}
-
-/** What holds a system: no media in drives. */
-function ownDisks({ disks }: DomainDescription): readonly DomainDisk[] {
-  return disks.filter(
-    ({ device, source }) => (device === "disk" || device === "lun") && source.kind !== "none",
-  );
-}
-
-/** The same disk where `by` other descriptors go before its own. */
-function shiftFiles(disk: DiskDescription, by: number): DiskDescription {
-  if ("nbd" in disk) return disk;
-  return { ...disk, layers: disk.layers.map((layer) => ({ ...layer, file: layer.file + by })) };
 }
 
 /** Memory is of now: nothing else can be held against it. */
 function verifyRunsNow({ name, state, runId }: DomainDescription, snapshot?: string): void {
   if (snapshot === undefined && runId !== undefined) return;
-  const seen = snapshot === undefined ? `it is ${state}` : `snapshot ${snapshot} is of the past`;
-  throw new CasemateError(
-    "vm/not-running",
-    `Cannot hold the disks of ${name} against its memory: ${seen}, expected it to run.`,
-  );
+  const doing = `hold the disks of ${name} against its memory`;
+  throw notRunning(doing, snapshot === undefined ? state : `snapshot ${snapshot}, of the past`);
 }
 
-function noFile(target: string, source: DiskSource): CasemateError {
-  return new CasemateError(
-    "disk/unsupported",
-    `Cannot read disk ${target}: it is no file of this machine (${source.kind}), expected one.`,
-  );
-}
-
-function notKept(target: string, snapshot: string, seen: string): CasemateError {
-  return new CasemateError(
-    "snapshot/unsupported",
-    `Cannot read disk ${target} of snapshot ${snapshot}: ${seen}, expected it to be kept.`,
-  );
+function notRunning(doing: string, seen: string): CasemateError {
+  return new CasemateError("vm/not-running", `Cannot ${doing}: it is ${seen}, expected it to run.`);
 }

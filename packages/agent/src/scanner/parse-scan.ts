@@ -6,10 +6,12 @@ import type {
   InstalledPackage,
   Missed,
   OsRelease,
+  Section,
+  Sections,
   VolumeDescription,
 } from "@casemate/scan";
-import { inventorySections } from "@casemate/scan/inventory";
-import { runningSectionNames } from "@casemate/scan/running-tables";
+import { inventory } from "@casemate/scan/inventory";
+import { runningTables } from "@casemate/scan/running-tables";
 import { isRecord, parseFailure, parseRow } from "../confined/parse-row.ts";
 import type { VmScanRows } from "../vm-scan.ts";
 import { type ScannerAnswer, scannerCodes } from "./messages.ts";
@@ -29,7 +31,8 @@ const limits = {
  */
 export function parseScan(value: unknown): ScannerAnswer {
   if (!isRecord(value)) throw unfit("no object");
-  const { error, os, volumes, found, missed, coverage } = value;
+  const { error, done, os, volumes, found, missed, coverage } = value;
+  if (done === true) return { done };
   if (isRecord(error)) return { error: parseFailure(error, scannerCodes, unfit) };
   return {
     ...(os === undefined ? {} : { os: parseOs(os) }),
@@ -66,18 +69,31 @@ function parseVolume(value: unknown): VolumeDescription {
   };
 }
 
-const sections: ReadonlySet<string> = new Set([...inventorySections, ...runningSectionNames]);
+const sections: Sections<VmScanRows> = { ...inventory, ...runningTables };
 
 function parseFound(value: unknown): Found<VmScanRows> {
   const found: { [name: string]: readonly object[] } = {};
   for (const [name, rows] of Object.entries(recordOf(value))) {
-    if (!sections.has(name)) throw unfit("a section of no known name");
-    const parse = (row: unknown) =>
-      name === "packages" ? parsePackage(row) : parseRow(row, unfit);
-    found[name] = listOf(rows, limits.rows).map(parse);
+    if (!Object.hasOwn(sections, name)) throw unfit("a section of no known name");
+    const { columns }: Pick<Section<never>, "columns"> = sections[name as keyof VmScanRows]; // it has it, as was just seen
+    found[name] = listOf(rows, limits.rows).map((row) => {
+      const parsed = name === "packages" ? parsePackage(row) : parseRow(row, unfit);
+      verifyShown(parsed, columns);
+      return parsed;
+    });
   }
   // Names were seen to be sections'; what their rows are is what the scanner says.
   return found as Found<VmScanRows>;
+}
+
+/** What a row lacks that people are shown, or has of another kind, would break whoever shows it. */
+function verifyShown(row: object, columns: Section<never>["columns"]): void {
+  try {
+    if (columns.every(({ text }) => typeof text(row as never) === "string")) return; // whatever it is
+  } catch {
+    // A field is not what its section says.
+  }
+  throw unfit("a row that its section cannot show");
 }
 
 const types: ReadonlySet<unknown> = new Set<InstalledPackage["type"]>([
@@ -146,7 +162,7 @@ function textOf(value: unknown): string {
 }
 
 function numberOf(value: unknown): number {
-  if (typeof value === "number" && value >= 0) return value;
+  if (typeof value === "number" && Number.isFinite(value) && value >= 0) return value;
   throw unfit("no number where one is to be");
 }
 

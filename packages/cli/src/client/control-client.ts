@@ -1,16 +1,20 @@
+import type { IncomingMessage } from "node:http";
 import { request } from "node:https";
 import type { Duplex } from "node:stream";
 import type { ClientFile } from "@casemate/control";
 import { CasemateError, type ErrorCode, errorCatalogue, MiB } from "@casemate/core";
 import { openControlSocket } from "./control-socket.ts";
 import { pinnedServer } from "./pinned-server.ts";
+import { walkServerSent } from "./server-sent.ts";
 
 /** The API of a running control plane. */
 export interface ControlClient {
   /** The document at `path`. Throws `api/unreachable` and whatever error the API answers. */
   get(path: string, signal?: AbortSignal): Promise<Document>;
-  /** As `get`, of what the API does something for; `body` goes as JSON. */
-  post(path: string, body?: object, signal?: AbortSignal): Promise<Document>;
+  /** As `get`, of what the API does something for; `body` goes as JSON, and `patienceMs` is how long it may be silent. */
+  post(path: string, body?: object, signal?: AbortSignal, patienceMs?: number): Promise<Document>;
+  /** As `post`, of what goes on: the documents of its events, until it ends or `signal` is aborted. */
+  listen(path: string, body: object, signal: AbortSignal): AsyncIterable<Document>;
   put(path: string, body: object, signal?: AbortSignal): Promise<Document>;
   delete(path: string, signal?: AbortSignal): Promise<Document>;
   /** The bytes of the WebSocket at `path`, both ways; it breaks with whatever error the API closes it with. */
@@ -23,6 +27,7 @@ interface Sent {
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
   readonly path: string;
   readonly body: object | undefined;
+  readonly patienceMs?: number | undefined;
 }
 
 const limits = { timeoutMs: 90_000, answerBytes: 256 * MiB };
@@ -37,7 +42,9 @@ export function controlClient(file: ClientFile): ControlClient {
   };
   return {
     get: (path, signal) => ask({ method: "GET", path, body: undefined }, signal),
-    post: (path, body, signal) => ask({ method: "POST", path, body }, signal),
+    post: (path, body, signal, patienceMs) =>
+      ask({ method: "POST", path, body, patienceMs }, signal),
+    listen: (path, body, signal) => walkDocuments(file, { method: "POST", path, body }, signal),
     put: (path, body, signal) => ask({ method: "PUT", path, body }, signal),
     delete: (path, signal) => ask({ method: "DELETE", path, body: undefined }, signal),
     connect: (path) =>
@@ -54,12 +61,55 @@ interface Answer {
   readonly text: string;
 }
 
-function fetchText(
+async function* walkDocuments(
   file: ClientFile,
-  { method, path, body }: Sent,
+  sent: Sent,
+  signal: AbortSignal,
+): AsyncGenerator<Document> {
+  try {
+    const response = await send(file, sent, signal);
+    if ((response.statusCode ?? 0) >= 400) {
+      throw asError(parseDocument((await readText(response)).text, sent.path), sent.path);
+    }
+    for await (const { type, data } of walkServerSent(response, limits.answerBytes)) {
+      const document = parseDocument(data, sent.path);
+      if (type === "error") throw asError(document, sent.path);
+      yield document;
+    }
+  } catch (thrown) {
+    if (signal.aborted) return; // who listens has gone
+    if (thrown instanceof CasemateError) throw thrown;
+    throw unreachable(file, thrown instanceof Error ? thrown : new Error(String(thrown)));
+  }
+}
+
+async function fetchText(file: ClientFile, sent: Sent, signal?: AbortSignal): Promise<Answer> {
+  const response = await send(file, sent, signal);
+  try {
+    return await readText(response);
+  } catch (thrown) {
+    throw unreachable(file, thrown instanceof Error ? thrown : new Error(String(thrown)));
+  }
+}
+
+async function readText(response: IncomingMessage): Promise<Answer> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (length > limits.answerBytes) throw new Error("its answer has no end");
+  }
+  return { status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString("utf8") };
+}
+
+/** The response, once its head is there. */
+function send(
+  file: ClientFile,
+  { method, path, body, patienceMs = limits.timeoutMs }: Sent,
   signal?: AbortSignal,
-): Promise<Answer> {
-  const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+): Promise<IncomingMessage> {
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const sent = request(new URL(path, file.url), {
     method,
     ...pinnedServer(file),
@@ -68,25 +118,13 @@ function fetchText(
       accept: "application/json",
       ...(body === undefined ? {} : { "content-type": "application/json" }),
     },
-    timeout: limits.timeoutMs,
+    timeout: patienceMs,
     agent: false,
     ...(signal === undefined ? {} : { signal }),
   });
-  sent.on("timeout", () => sent.destroy(new Error(`no answer within ${limits.timeoutMs} ms`)));
+  sent.on("timeout", () => sent.destroy(new Error(`no answer within ${patienceMs} ms`)));
   sent.on("error", (cause) => reject(unreachable(file, cause)));
-  sent.on("response", (response) => {
-    const chunks: Buffer[] = [];
-    let length = 0;
-    response.on("data", (chunk: Buffer) => {
-      chunks.push(chunk);
-      length += chunk.length;
-      if (length > limits.answerBytes) sent.destroy(new Error("its answer has no end"));
-    });
-    response.on("error", (cause) => reject(unreachable(file, cause)));
-    response.on("end", () => {
-      resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString("utf8") });
-    });
-  });
+  sent.on("response", resolve);
   sent.end(body === undefined ? undefined : JSON.stringify(body));
   return promise;
 }

@@ -52,7 +52,10 @@ export async function openVmSource(
 export const pausesIn = (dataDirectory: string): string => join(resolve(dataDirectory), "pauses");
 
 /** The VM with that name or UUID. Throws `vm/unknown`. */
-export async function findVm(source: VmSource, nameOrUuid: string): Promise<ListedVm> {
+export async function findVm(
+  source: Pick<VmSource, "listVms">,
+  nameOrUuid: string,
+): Promise<ListedVm> {
   const vms = await source.listVms();
   const found =
     vms.find(({ uuid }) => uuid === nameOrUuid) ?? vms.find(({ name }) => name === nameOrUuid);
@@ -63,9 +66,14 @@ export async function findVm(source: VmSource, nameOrUuid: string): Promise<List
   );
 }
 
-async function openHypervisor(uri: string, dataDirectory: string): Promise<VmSource> {
+/** The libvirt at `uri` itself, without a control plane. */
+export async function openHypervisorAgent(uri: string, dataDirectory: string): Promise<HostAgent> {
   const { attachHost } = await import("@casemate/agent");
-  const agent: HostAgent = await attachHost({ uri, pauses: pausesIn(dataDirectory) });
+  return await attachHost({ uri, pauses: pausesIn(dataDirectory) });
+}
+
+async function openHypervisor(uri: string, dataDirectory: string): Promise<VmSource> {
+  const agent = await openHypervisorAgent(uri, dataDirectory);
   const source: VmSource = {
     listVms: () => agent.listVms(),
     async view(vm, request) {

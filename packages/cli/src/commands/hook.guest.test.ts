@@ -25,6 +25,7 @@ function start(words: readonly string[], input?: string): ChildProcess {
   const [file = "", ...rest] = words;
   const env = { ...process.env, HOME: scratch, XDG_CONFIG_HOME: join(scratch, ".config") };
   const child = spawn(file, rest, { stdio: ["pipe", "pipe", "pipe"], env });
+  child.stdin.on("error", () => {}); // It may end without reading.
   child.stdin.end(input);
   return child;
 }

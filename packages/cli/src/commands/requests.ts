@@ -62,8 +62,11 @@ export function configureRequests(command: Command, context: Context): void {
         publicKey: key.publicKey,
         value: key.sign(approvalText(id, planHash)),
       };
-      await client.post(`${pathOf(id)}/approve`, { planHash, signature });
-      printRequest(await followRequest(client, id, progress), context);
+      const document = await client.post(`${pathOf(id)}/approve`, { planHash, signature });
+      const approved = document as unknown as ShownRequest; // our own control plane answered
+      // A look does not begin before its requester comes for the answer.
+      const hasBegun = approved.state !== "approved" || approved.progress !== undefined;
+      printRequest(hasBegun ? await followRequest(client, id, progress) : approved, context);
     });
 
   withData(command.command("reject <request>").description("say no to a request"))

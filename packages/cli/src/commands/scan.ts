@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { DiskScan } from "@casemate/agent/scan-disks";
-import { CasemateError, ExitCode, milliseconds } from "@casemate/core";
-import type { InventoryRows, SectionName } from "@casemate/scan";
+import { CasemateError, milliseconds } from "@casemate/core";
+import type { InventoryRows, SectionName, YaraRuleFile } from "@casemate/scan";
 import {
   type DocumentFormat,
   documentFormats,
@@ -14,6 +14,8 @@ import { printScan } from "../output/scan.ts";
 import { readOwnVersion } from "../own-version.ts";
 import { checkBaseline, saveBaseline } from "./scan/baseline.ts";
 import { diffDisksCommand } from "./scan/diff-disks.ts";
+import { type FollowOptions, followFiles } from "./scan/follow-files.ts";
+import { judgeScans } from "./scan/judge-scans.ts";
 import type { AdvisoryMatcher } from "./scan/read-advisories.ts";
 import { scanStates } from "./scan/scan-states.ts";
 import type { VmScanOrder } from "./scan/walk-states.ts";
@@ -23,6 +25,7 @@ type VmOption = "snapshot" | "allStates" | "running" | "data" | "request";
 
 interface ScanOptions extends Pick<VmScanOrder, VmOption> {
   readonly disk?: readonly string[];
+  readonly follow?: boolean;
   readonly only?: readonly SectionName[];
   readonly all?: boolean;
   readonly diff?: readonly string[];
@@ -48,6 +51,7 @@ export function configureScan(command: Command, context: Context): void {
     .option("--snapshot <name>", "scan this snapshot of the VM, not the VM as it is now")
     .option("--all-states", "scan the VM and each of its snapshots")
     .option("--running", "tell what of it runs, too, by the memory of the VM")
+    .option("--follow", "tell what happens to the files of the VM while it runs, until Ctrl-C")
     .option("--request <id>", "a request for this scan that has been approved")
     .option("--data <dir>", "the data directory of the control plane to ask")
     .option(
@@ -79,8 +83,16 @@ export function configureScan(command: Command, context: Context): void {
     .addHelpText("after", `\nSections:\n${describeSections()}`)
     .action(async (vm: string | undefined, options: ScanOptions) => {
       const { format } = options;
+      if (options.follow === true) {
+        await followFiles(
+          ...followed(vm, options),
+          context,
+          context.output.json || format === "json",
+        );
+        return;
+      }
       if (vm !== undefined) {
-        await scanStates(orderOf(vm, options), format, context);
+        await scanStates(await orderOf(vm, options), format, context);
         return;
       }
       if (await compare(options, context)) return;
@@ -97,12 +109,10 @@ export function configureScan(command: Command, context: Context): void {
           `casemate: ${scan.missed.length} of it could not be looked at: see what was missed.\n`,
         );
       }
-      const isUnmatched = matchAdvisories !== undefined && vulnerabilities?.uncovered.length !== 0;
-      if (isUnmatched) {
+      if ((vulnerabilities?.uncovered ?? []).length > 0) {
         process.stderr.write("casemate: not all packages could be matched with advisories.\n");
       }
-      if ((vulnerabilities?.findings ?? []).length > 0) context.exitWith(ExitCode.suspicious);
-      else if (isUnmatched || scan.missed.length > 0) context.exitWith(ExitCode.inconclusive);
+      context.exitWith(judgeScans([scan]));
     });
 }
 
@@ -151,23 +161,44 @@ async function compare(options: ScanOptions, context: Context): Promise<boolean>
   return true;
 }
 
-function orderOf(vm: string, options: ScanOptions): VmScanOrder {
-  const { disk, diff, saveBaseline: saved, baseline, keyFile } = options;
-  const { snapshot, allStates, running, advisories } = options;
+/** What is seen of a running VM's files is told as it comes: there is nothing to choose. */
+function followed(
+  vm: string | undefined,
+  { format, budget, follow, data, request, ...others }: ScanOptions,
+): readonly [string, FollowOptions] {
+  const [other] = Object.keys(others).filter((name) => name !== "json");
+  if (vm === undefined || other !== undefined) {
+    throw wrong(`expected VM --follow${other === undefined ? "" : ` without --${other}`}`);
+  }
+  if (format !== "table" && format !== "json") throw wrong(`events are no ${format} document`);
+  return [vm, { data, request }];
+}
+
+async function orderOf(vm: string, options: ScanOptions): Promise<VmScanOrder> {
+  const { disk, diff, saveBaseline: saved, baseline, keyFile, saltFile, cache } = options;
+  const { snapshot, allStates, running, advisories, ...others } = options;
   if (disk !== undefined) throw wrong(`both VM ${vm} and --disk are given, expected one of them`);
   if (diff !== undefined || saved !== undefined || baseline !== undefined) {
     throw wrong("a comparison is of disks, expected --disk FILE");
   }
-  if (advisories !== undefined)
+  if (advisories !== undefined) {
     throw wrong("of VMs `casemate exposed` tells, expected --disk FILE");
-  if (keyFile !== undefined) throw wrong("keys are for disks in files, expected --disk FILE");
+  }
+  if ((saltFile ?? cache) !== undefined) {
+    throw wrong("of VMs the control plane keeps salt and results, expected --disk FILE");
+  }
   if (snapshot !== undefined && allStates === true) {
     throw wrong("expected one of --snapshot and --all-states");
   }
   if (running === true && (snapshot ?? allStates) !== undefined) {
     throw wrong("memory is of now and snapshots are of the past, expected --running alone");
   }
-  return { ...options, vm, only: chosen(options) };
+  verifyRules(options);
+  return {
+    ...{ ...others, snapshot, allStates, running, vm, only: chosen(options) },
+    rules: await readRules(options),
+    passphrase: keyFile === undefined ? undefined : readKeyFile(keyFile),
+  };
 }
 
 const parseImages = (disks: readonly string[]) => disks.map((files) => files.split(","));
@@ -201,9 +232,7 @@ async function run({
 }: ScanOptions): Promise<DiskScan<InventoryRows>> {
   if (disk === undefined) throw wrong("no disk is given, expected --disk FILE");
   if (running === true) throw wrong("files have no memory, expected a VM with --running");
-  if (rules === undefined && (everyFile === true || only?.includes("malware") === true)) {
-    throw wrong("no rules are given, expected --rules PATH");
-  }
+  verifyRules({ rules, everyFile, only });
   const isBill = format === "cyclonedx" || format === "spdx";
   if (isBill && only?.includes("packages") === false) {
     throw wrong(
@@ -223,7 +252,7 @@ async function run({
     rules === undefined && salt === undefined
       ? undefined
       : (await import("@casemate/scan/inventory-with")).inventoryWith({
-          ...{ salt, rules, allFiles: everyFile },
+          ...{ salt, rules: await readRules({ rules }), allFiles: everyFile },
         });
   const options = {
     budget: milliseconds(budget),
@@ -235,6 +264,22 @@ async function run({
     return scanKeptDisks(images, inventory, { ...options, ...kept });
   }
   return scanDisks(images, prepared?.sections ?? inventory, { ...options, key });
+}
+
+type RuleOptions = {
+  readonly [Name in "rules" | "everyFile" | "only"]?: ScanOptions[Name] | undefined;
+};
+
+function verifyRules({ rules, everyFile, only }: RuleOptions): void {
+  if (rules === undefined && (everyFile === true || only?.includes("malware") === true)) {
+    throw wrong("no rules are given, expected --rules PATH");
+  }
+}
+
+async function readRules({ rules }: RuleOptions): Promise<readonly YaraRuleFile[] | undefined> {
+  if (rules === undefined) return undefined;
+  const { readYaraRuleFiles } = await import("@casemate/scan/yara-rule-files");
+  return readYaraRuleFiles(rules);
 }
 
 /** All of its bytes, as `cryptsetup --key-file` takes them. */

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { resolve } from "node:path";
-import { milliseconds } from "@casemate/core";
+import { CasemateError, milliseconds } from "@casemate/core";
 import type { Lab } from "@casemate/lab";
 import type { Command } from "commander";
 import { resumeAbandoned } from "../client/resume-abandoned.ts";
@@ -18,6 +18,8 @@ interface UpOptions {
   readonly listen: string;
   readonly connect?: string;
   readonly policy?: string;
+  readonly rules?: string;
+  readonly sweepEvery: string;
   readonly verbose?: boolean;
 }
 
@@ -30,6 +32,8 @@ export function configureUp(command: Command, context: Context): void {
     .option("--listen <address>", "where the API listens", "127.0.0.1:7443")
     .option("--connect <uri>", "the libvirt to attach to (default: qemu:///system)")
     .option("--policy <dir>", "the policies that decide (default: those that come with Casemate)")
+    .option("--rules <dir>", "the rules about findings (default: those that come with Casemate)")
+    .option("--sweep-every <seconds>", "how often detectors sweep each VM; 0: never", "60")
     .option("--verbose", "show the log on stderr too")
     .action(async (options: UpOptions) => {
       const stop = stopOnSignals(() => context.progress.end());
@@ -58,7 +62,9 @@ async function up(options: UpOptions, context: Context, stop: AbortSignal): Prom
     dataDirectory,
     listen: parseListenAddress(options.listen),
     policyDirectory: options.policy === undefined ? undefined : resolve(options.policy),
+    ruleDirectory: options.rules === undefined ? undefined : resolve(options.rules),
     verbose: options.verbose === true,
+    sweeps: parseSweeps(options.sweepEvery),
     onAlarm: (sentence) => process.stderr.write(`casemate: ${printable(sentence)}\n`),
   });
   await resumeAbandoned(dataDirectory);
@@ -85,6 +91,16 @@ async function up(options: UpOptions, context: Context, stop: AbortSignal): Prom
   output.text(`\nCtrl-C stops Casemate${lab ? " and the lab" : "; the VMs run on"}.\n`);
   if (!stop.aborted) await once(stop, "abort");
   context.progress.step("Stopping …");
+}
+
+/** Throws `usage` for what is no number of seconds. */
+function parseSweeps(seconds: string): { readonly interval: number } | false {
+  const count = Number(seconds);
+  if (/^\d{1,5}$/.test(seconds)) return count === 0 ? false : { interval: count * 1_000 };
+  throw new CasemateError(
+    "usage",
+    `Cannot sweep every ${seconds}: expected seconds, at most 99999, or 0.`,
+  );
 }
 
 /** The control plane just started, as any client of this machine has it: looking is governed here, too. */

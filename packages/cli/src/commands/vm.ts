@@ -1,8 +1,11 @@
+import type { VmWatch } from "@casemate/control";
 import { operations } from "@casemate/control/operations";
-import { formatBytes } from "@casemate/core";
+import { CasemateError, formatBytes } from "@casemate/core";
 import type { Command } from "commander";
+import { openClient } from "../client/open-client.ts";
 import { findVm, type ListedVm, openVmSource } from "../client/vm-source.ts";
 import type { Context } from "../context.ts";
+import { describeWatch, printDetectors } from "../output/watch.ts";
 import { addOperations } from "./vm/add-operations.ts";
 import { addConsole } from "./vm/console.ts";
 
@@ -27,10 +30,27 @@ export function configureVm(command: Command, context: Context): void {
     async (nameOrUuid: string, options: SourceOptions) => {
       await using source = await openVmSource(environment, options);
       const vm = await findVm(source, nameOrUuid);
-      if (output.json) output.document("Vm", vm);
-      else output.table([{ title: "FIELD" }, { title: "VALUE" }], describe(vm));
+      const watch = options.connect === undefined ? await readWatch(vm, options) : undefined;
+      if (output.json) {
+        output.document("Vm", { ...vm, ...(watch === undefined ? {} : { watch }) });
+        return;
+      }
+      const rows = [...describe(vm), ...(watch === undefined ? [] : describeWatch(watch))];
+      output.table([{ title: "FIELD" }, { title: "VALUE" }], rows);
+      if (watch?.watched === true) printDetectors(watch, output);
     },
   );
+  /** How the watch over it stands, where this user may know. */
+  const readWatch = async ({ uuid }: ListedVm, options: SourceOptions) => {
+    const client = await openClient(environment, options);
+    try {
+      const watch = await client.get(`/api/v1/vms/${uuid}/watch`);
+      return watch as unknown as VmWatch; // our own control plane answered
+    } catch (thrown) {
+      if (thrown instanceof CasemateError && thrown.code === "auth/denied") return undefined;
+      throw thrown;
+    }
+  };
   addOperations(command, operations, context);
   addConsole(command, context);
   command.action(() => command.outputHelp());

@@ -11,9 +11,15 @@ export function renderJson(kind: string, fields: object): string {
  * HOSTILE: values may hold what steers a terminal; JSON's own escapes stand in its place.
  */
 export function renderValue(value: object): string {
-  const text = JSON.stringify(value, keepNumbers, 2);
-  return `${text.replaceAll(steering, escapeUnit)}\n`;
+  return harmless(JSON.stringify(value, keepNumbers, 2));
 }
+
+/** As `renderValue`, in one line. */
+export function renderLine(value: object): string {
+  return harmless(JSON.stringify(value, keepNumbers));
+}
+
+const harmless = (text: string): string => `${text.replaceAll(steering, escapeUnit)}\n`;
 
 /** What JSON.stringify lets through though a terminal acts on it; line ends are JSON's own. */
 const steering = /[^\P{C}\n]|[\p{Zl}\p{Zp}]/gu;

@@ -1,4 +1,4 @@
-import { renderJson, renderValue } from "./json.ts";
+import { renderJson, renderLine, renderValue } from "./json.ts";
 import { printable } from "./printable.ts";
 import { type Style, styleFor } from "./style.ts";
 import { renderTable, type TableColumn } from "./table.ts";
@@ -11,6 +11,8 @@ export interface Output {
   text(text: string): void;
   table(columns: readonly TableColumn[], rows: readonly (readonly string[])[]): void;
   document(kind: string, fields: object): void;
+  /** A document as one line of JSON, where there are many of them without an end. */
+  line(document: object): void;
   /** JSON of somebody else's format. */
   value(value: object): void;
   /** A guest's own bytes, as they are; a terminal gets them as text that cannot steer it. HOSTILE. */
@@ -32,6 +34,7 @@ export function outputTo(
     text: (text) => void stream.write(text),
     table: (columns, rows) => void stream.write(renderTable(columns, rows, style, width())),
     document: (kind, fields) => void stream.write(renderJson(kind, fields)),
+    line: (document) => void stream.write(renderLine(document)),
     value: (value) => void stream.write(renderValue(value)),
     contents: (bytes) => void stream.write(stream.isTTY === true ? renderText(bytes) : bytes),
   };

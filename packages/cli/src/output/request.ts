@@ -15,6 +15,7 @@ export function printRequest(request: ShownRequest, context: Context): void {
   const what = `${operation} ${target.name ?? target.hostId ?? ""}`.trim();
   output.text(`${printable(what)}: ${output.style.strong(state)}\n`);
   if (message !== undefined) output.text(`  ${printable(message)}\n`);
+  if (state === "approved") output.text(`  Its requester gets the answer with --request ${id}\n`);
   if (state !== "awaiting-approval") return;
   printDuties(duties, context);
   output.text(`  See the plan and approve it: casemate requests show ${id}\n`);
@@ -77,6 +78,7 @@ function printDuties(duties: readonly ShownDuty[], { output }: Context): void {
 function exitCodeOf(state: string): ExitCode {
   switch (state) {
     case "done":
+    case "approved":
       return ExitCode.done;
     case "denied":
     case "awaiting-approval":

@@ -5,6 +5,7 @@ import { type Principal, principalOf } from "../accounts/principal.ts";
 import type { Services } from "../services.ts";
 import { resourceOf } from "../spine/gate.ts";
 import { findVm } from "./find-vm.ts";
+import { resourceOfFinding } from "./resource-of-finding.ts";
 import type { Access } from "./route.ts";
 
 /** Who calls a public route. */
@@ -46,11 +47,13 @@ export async function authorize(
   return principal;
 }
 
-/** The VM that `:vm` of the path names; the system where there is none. */
+/** The VM that `:vm` of the path names, or that `:finding` is about; the system where there is none. */
 async function resourceAt({ params }: FastifyRequest, services: Services): Promise<Resource> {
-  const named =
-    typeof params === "object" && params !== null && "vm" in params ? params.vm : undefined;
-  if (typeof named !== "string") return { kind: "system" };
-  const { host, target } = await findVm(services, named);
+  const { vm, finding } = Object(params);
+  if (typeof finding === "string") {
+    return await resourceOfFinding(services, await services.findings.get(finding));
+  }
+  if (typeof vm !== "string") return { kind: "system" };
+  const { host, target } = await findVm(services, vm);
   return await resourceOf(target, host);
 }

@@ -6,7 +6,7 @@ import type { Request } from "./contract/request.ts";
 
 /** The request as the API shows it: what decides about idempotence stays inside. */
 export function describeRequest(request: OperationRequest, running: Running | undefined): Request {
-  const { orderHash: _, plan, message, result, ...fields } = request;
+  const { orderHash: _, plan, message, result, origin, ...fields } = request;
   return asDocument("Request", {
     ...fields,
     duties: [...fields.duties],
@@ -17,6 +17,7 @@ export function describeRequest(request: OperationRequest, running: Running | un
       : {
           plan: describePlan(plan),
         }),
+    ...(origin === undefined ? {} : { origin }),
     ...(message === undefined ? {} : { message }),
     ...(result === undefined ? {} : { result }),
     ...(running === undefined ? {} : { progress: running }),

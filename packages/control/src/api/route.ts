@@ -22,7 +22,8 @@ export type Method = "GET" | "POST" | "PUT" | "DELETE";
 
 /**
  * Who may call a route:
- * - `{ action }`: whom the policy permits this, on the VM that `:vm` of the path names, or on the system;
+ * - `{ action }`: whom the policy permits this, on the VM that `:vm` of the path names or `:finding` is
+ *   about, or on the system;
  * - `signed-in`: everybody with an account, about their own things or with what the handler lets them;
  * - `spine`: everybody with an account; the spine asks the policy for each operation and request itself;
  * - `public`: anybody, for routes that tell nothing about any VM.
@@ -39,6 +40,8 @@ export interface Route {
   readonly query: TSchema | undefined;
   readonly body: TSchema | undefined;
   readonly answer: TSchema;
+  /** What its body may have at most; undefined: what any has. */
+  readonly bodyBytes: number | undefined;
   readonly produces: Produces;
   /** Every status `answer` comes with. */
   readonly statuses: readonly number[];
@@ -60,6 +63,8 @@ interface RouteOptions<
   readonly params?: Params;
   readonly query?: Query;
   readonly body?: Body;
+  /** What its body may have at most, where that is more than any other's. */
+  readonly bodyBytes?: number;
   readonly answer: Answer;
   readonly produces?: Produces;
   handle(
@@ -86,6 +91,7 @@ export function defineRoute<
     params: options.params,
     query: options.query,
     body: options.body,
+    bodyBytes: options.bodyBytes,
     answer: options.answer,
     produces: options.produces ?? "application/json",
     statuses: options.statuses ?? [200],

@@ -25,9 +25,12 @@ import {
 } from "./routes/api-tokens.ts";
 import { addApprovalKey, approvalKey, revokeApprovalKey } from "./routes/approval-key.ts";
 import { breakGlassUses, reviewBreakGlass, sealBreakGlass } from "./routes/break-glass.ts";
+import { check } from "./routes/check.ts";
 import { vmConsole } from "./routes/console.ts";
 import { events } from "./routes/events.ts";
 import { exposures } from "./routes/exposures.ts";
+import { fileEvents } from "./routes/file-events.ts";
+import { acknowledgeFinding, closeFinding, finding, findings } from "./routes/findings.ts";
 import { frozenView } from "./routes/frozen-view.ts";
 import { health } from "./routes/health.ts";
 import { hook } from "./routes/hook.ts";
@@ -65,6 +68,7 @@ import { scan } from "./routes/scan.ts";
 import { snapshots } from "./routes/snapshots.ts";
 import { view } from "./routes/view.ts";
 import { vm, vms } from "./routes/vms.ts";
+import { sweepVm, vmWatch } from "./routes/watch.ts";
 import type { SocketRoute } from "./socket-route.ts";
 
 /** Every route that is a WebSocket. */
@@ -81,7 +85,15 @@ export const routes: readonly Route[] = [
   frozenView,
   snapshots,
   scan,
+  check,
+  fileEvents,
   exposures,
+  findings,
+  finding,
+  acknowledgeFinding,
+  closeFinding,
+  vmWatch,
+  sweepVm,
   events,
   vmOperation,
   hostOperation,

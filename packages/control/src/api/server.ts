@@ -130,6 +130,7 @@ function register(
     method: route.method,
     url: route.path,
     config: { access: route.access },
+    ...(route.bodyBytes === undefined ? {} : { bodyLimit: route.bodyBytes }),
     schema: {
       summary: route.summary,
       security: route.access === "public" ? [] : [{ token: [] }],

@@ -3,6 +3,8 @@ export interface ProjectedTables {
   readonly folded: FoldedTable;
   readonly requests: RequestsTable;
   readonly worlds: WorldsTable;
+  readonly findings: FindingsTable;
+  readonly responses: ResponsesTable;
 }
 
 /** How many facts the tables follow from; its one row is written with them. */
@@ -35,6 +37,8 @@ interface RequestsTable {
   /** The fact that the result, and the message where it is sealed, are bodies of. */
   end_fact: number | null;
   break_glass: number;
+  /** The rule that asked for it, in JSON. */
+  origin: string | null;
 }
 
 /** A VM that is there; `world` is a `VmWorld` in JSON. */
@@ -44,4 +48,49 @@ interface WorldsTable {
   first_seen: string;
   changed_at: string;
   world: string;
+}
+
+/** A finding as its last fact left it; columns in JSON are those of `Finding`. */
+interface FindingsTable {
+  id: string;
+  vm_uuid: string;
+  vm: string;
+  detector: string;
+  needs: string;
+  severity: string;
+  severity_by: string;
+  because: string | null;
+  techniques: string;
+  details: string | null;
+  /** The fact that the details are a sealed body of. */
+  details_fact: number;
+  state: string;
+  first_seen: string;
+  last_seen: string;
+  changed_at: string;
+  reopened_at: string | null;
+  /** The fact that raised it, or opened it again. */
+  opened_by: number;
+  acknowledged: string | null;
+  closed: string | null;
+  note: string | null;
+  /** The fact that the note is a sealed body of. */
+  note_fact: number | null;
+}
+
+/** What a rule did about a finding, or would have done; columns in JSON are those of `Answer`. */
+interface ResponsesTable {
+  /** A UUID; that of the request where one was made. */
+  id: string;
+  finding: string;
+  rule: string;
+  response: string;
+  operation: string;
+  state: string;
+  at: string;
+  decision: string | null;
+  steps: string | null;
+  message: string | null;
+  /** The fact that steps and message are sealed bodies of. */
+  fact: number;
 }

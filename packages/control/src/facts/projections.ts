@@ -7,14 +7,16 @@ import { requestsProjection } from "../spine/requests-projection.ts";
 import { nodeSqlite } from "../store/node-sqlite.ts";
 import { storageError } from "../store/storage-error.ts";
 import { touchPrivate } from "../store/touch-private.ts";
+import { findingsProjection } from "../watch/findings/findings-projection.ts";
+import { answersProjection } from "../watch/responses/answers-projection.ts";
 import { worldsProjection } from "../watch/worlds-projection.ts";
 import type { ProjectedTables } from "./projected-tables.ts";
 
 /** Every table that is made from facts. */
-const projections = [requestsProjection, worldsProjection];
+const projections = [requestsProjection, worldsProjection, findingsProjection, answersProjection];
 
 /** Raised when a projection folds otherwise than before: its tables are then made anew. */
-const SHAPE = 1;
+const SHAPE = 2;
 
 /** Facts folded in one transaction. */
 const BATCH = 1_000;

@@ -1,4 +1,4 @@
-import type { DefinitionDescription } from "@casemate/agent";
+import { type DefinitionDescription, isolatedLabel } from "@casemate/agent";
 import { Type } from "typebox";
 import { defineOperation } from "../spine/operation.ts";
 import { chooseScope, scopeParameter, scopeWords } from "./parts/change-scope.ts";
@@ -35,6 +35,13 @@ export const attachNic = defineOperation({
       throw refused(doing, "it is not told where to", "either a network or a bridge");
     }
     const scope = chooseScope(doing, vm, parameters.scope);
+    if (scope !== "config" && vm.labels.includes(isolatedLabel)) {
+      throw refused(
+        doing,
+        "it is isolated, and the new interface would not be",
+        "it to be released",
+      );
+    }
     const { model = "virtio" } = parameters;
     const vms = await host.hypervisor.domains.list(signal);
     const { config } = await readDefinitions(host, vm.uuid, scope, signal);

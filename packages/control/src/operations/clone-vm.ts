@@ -10,6 +10,7 @@ import { findSnapshot } from "./parts/find-snapshot.ts";
 import { findVm } from "./parts/find-vm.ts";
 import { jobProgress } from "./parts/job-progress.ts";
 import { type CloneDisk, type CloneWay, planClone } from "./parts/plan-clone.ts";
+import { presentCopies } from "./parts/present-copies.ts";
 import { presentFiles } from "./parts/present-files.ts";
 import { refused } from "./parts/refused.ts";
 import { removeFiles } from "./parts/remove-files.ts";
@@ -24,6 +25,7 @@ import { verifyFreeSpace } from "./parts/verify-free-space.ts";
 import { verifyNameFree } from "./parts/verify-name-free.ts";
 import { verifyNewFiles } from "./parts/verify-new-files.ts";
 import { vmName } from "./parts/vm-name.ts";
+import { waitForJob } from "./parts/wait-for-job.ts";
 import { readVm, verifyState } from "./vm-facts.ts";
 
 type Details = {
@@ -206,11 +208,16 @@ export const cloneVm = defineOperation({
     const xml = await readSource(host, plan.details, signal);
     await domains.define(cloneDefinition(xml, identityOf(plan.details)), signal);
   },
-  async look({ host, plan: { details } }, signal) {
-    const { uuid, name, source, freeze } = details;
+  async look({ host, plan: { details }, executed }, signal) {
+    const { uuid, name, source, way, freeze } = details;
+    if (freeze !== null && !executed) await waitForJob(host, source, signal);
     const vm = await findVm(host, uuid, signal);
     if (vm !== undefined) return { kind: "done", result: { uuid, name } };
-    const left = [...(await presentFiles(host, filesOf(details), signal))];
+    const files = filesOf(details);
+    const left =
+      way === "backup"
+        ? [...(await presentCopies(host, source, files, signal))]
+        : [...(await presentFiles(host, files, signal))];
     if (freeze !== null) {
       const taken = await host.hypervisor.snapshots.list(source, signal);
       if (taken.some((snapshot) => snapshot.name === freeze.name))

@@ -3,7 +3,9 @@ import { randomUUID } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { MiB } from "@casemate/core";
+import { findQemuProcess } from "@casemate/host";
 import { TestHost } from "../../test/test-host.fixture.ts";
 import { attachDisk } from "./attach-disk.ts";
 import { attachNic } from "./attach-nic.ts";
@@ -231,4 +233,29 @@ test("devices: live changes go into the running VM, and both are seen", async ()
   await host.carryOut(resizeVm, { vm: "web", parameters: { vcpus: 2, scope: "live" } });
   const much = { vm: "web", parameters: { memory: 256 * MiB } };
   assert.match(await host.refusal(resizeVm, much), /it runs with room for/);
+});
+
+test("conclude: killed while libvirt still does it, what became of it is seen at its end", async () => {
+  const { uuid } = await find("web");
+  const { domains } = host.agent.hypervisor;
+  const plan = await host.plan(attachDisk, {
+    vm: "web",
+    parameters: { capacity: MiB, bus: "usb" },
+  });
+  const pid = findQemuProcess(uuid);
+  process.kill(pid, "SIGSTOP");
+  const call = { host: host.agent, plan, actor: "account:test", progress: () => {} };
+  // libvirt goes on with it whether or not anybody is left to hear of its end.
+  const executing = attachDisk.execute(call, never);
+  try {
+    while (!(await domains.isOccupied(uuid))) await sleep(50);
+    const settling = host.settle(attachDisk, plan);
+    await Promise.race([settling, sleep(1_000)]); // it must not be over yet
+    process.kill(pid, "SIGCONT");
+    await executing;
+    const { target, file: path } = plan.details;
+    assert.deepEqual(await settling, { outcome: "done", result: { target, path } });
+  } finally {
+    process.kill(pid, "SIGCONT");
+  }
 });

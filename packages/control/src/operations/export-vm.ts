@@ -7,6 +7,7 @@ import { readDiskImage } from "./parts/disk-image.ts";
 import { endJob } from "./parts/end-job.ts";
 import { findDiskDirectory } from "./parts/find-disk-directory.ts";
 import { jobProgress } from "./parts/job-progress.ts";
+import { presentCopies } from "./parts/present-copies.ts";
 import { presentFiles } from "./parts/present-files.ts";
 import { refused } from "./parts/refused.ts";
 import { removeFiles } from "./parts/remove-files.ts";
@@ -203,7 +204,11 @@ export const exportVm = defineOperation({
   async look({ host, plan: { details }, executed }, signal) {
     const { storage } = host.hypervisor;
     const wanted = resultsOf(details);
-    const there = await presentFiles(host, filesOf(details), signal);
+    const files = filesOf(details);
+    const there =
+      details.runs && !executed
+        ? await presentCopies(host, details.uuid, files, signal)
+        : await presentFiles(host, files, signal);
     // Files get their names when they are whole, but for those that a running VM's QEMU writes.
     const told = executed || !details.runs || details.packageFile !== null;
     const whole: string[] = [];

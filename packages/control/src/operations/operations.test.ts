@@ -2,24 +2,28 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { actions } from "@casemate/policy";
 import type { ScannedStates } from "../scans/scanned-states.ts";
+import { checkVm } from "./check-vm.ts";
+import { followVm } from "./follow-vm.ts";
 import { inspectVm } from "./inspect-vm.ts";
 import { operations } from "./operations.ts";
 import { scanVm } from "./scan-vm.ts";
 
 const ids = operations.map(({ id }) => id);
 
-test("operations: each but the look is an action of the policy, once", () => {
+test("operations: each but looks is an action of the policy, once", () => {
   const known = new Set(actions.map(({ id }) => id));
   assert.deepEqual(
     ids.filter((id) => !known.has(id)),
-    [inspectVm.id],
+    [inspectVm.id, checkVm.id, followVm.id],
   );
   assert.equal(new Set(ids).size, ids.length);
 });
 
+const noSalt = () => assert.fail("nothing is scanned here");
+
 test("operations: every vm action but reading has one", () => {
   // A scan is kept, and so is made with the place for it.
-  const made = [...ids, scanVm({} as ScannedStates).id]; // it keeps nothing here
+  const made = [...ids, scanVm({} as ScannedStates, noSalt).id]; // it keeps nothing here
   const wanted = actions
     .map(({ id }) => id)
     .filter((id) => id.startsWith("vm.") && id !== "vm.read" && !id.startsWith("vm.inspect."));
@@ -50,12 +54,14 @@ test("operations: what has an answer for its requester alone goes on beside othe
     [
       ["vm.console", true],
       ["vm.inspect", true],
+      ["vm.check", true],
+      ["vm.follow", true],
     ],
   );
 });
 
 test("scanVm: what stands in a guest's files needs the right to that", () => {
-  const { needs } = scanVm({} as ScannedStates); // it keeps nothing here
+  const { needs } = scanVm({} as ScannedStates, noSalt); // it keeps nothing here
   assert.deepEqual(needs({}), ["vm.scan"]);
   assert.deepEqual(needs({ only: ["packages", "users"] }), ["vm.scan"]);
   assert.deepEqual(needs({ only: ["packages", "schedules"] }), [
@@ -65,6 +71,6 @@ test("scanVm: what stands in a guest's files needs the right to that", () => {
 });
 
 test("scanVm: what runs needs the right to look into memory", () => {
-  const { needs } = scanVm({} as ScannedStates); // it keeps nothing here
+  const { needs } = scanVm({} as ScannedStates, noSalt); // it keeps nothing here
   assert.deepEqual(needs({ running: true }), ["vm.scan", "vm.inspect.kernelMetadata"]);
 });

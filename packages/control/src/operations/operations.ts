@@ -2,6 +2,7 @@ import type { Operation } from "../spine/operation.ts";
 import { attachDisk } from "./attach-disk.ts";
 import { attachNic } from "./attach-nic.ts";
 import { changeMedia } from "./change-media.ts";
+import { checkVm } from "./check-vm.ts";
 import { cloneVm } from "./clone-vm.ts";
 import { defineVm } from "./define-vm.ts";
 import { deleteSnapshot } from "./delete-snapshot.ts";
@@ -9,12 +10,15 @@ import { deleteVm } from "./delete-vm.ts";
 import { detachDisk } from "./detach-disk.ts";
 import { detachNic } from "./detach-nic.ts";
 import { exportVm } from "./export-vm.ts";
+import { followVm } from "./follow-vm.ts";
 import { importVm } from "./import-vm.ts";
 import { inspectVm } from "./inspect-vm.ts";
+import { isolateVm } from "./isolate-vm.ts";
 import { killVm } from "./kill-vm.ts";
 import { labelVm } from "./label-vm.ts";
 import { openConsole } from "./open-console.ts";
 import { pauseVm } from "./pause-vm.ts";
+import { releaseVm } from "./release-vm.ts";
 import { renameVm } from "./rename-vm.ts";
 import { resetVm } from "./reset-vm.ts";
 import { resizeVm } from "./resize-vm.ts";
@@ -41,6 +45,8 @@ export const operations: readonly Operation[] = [
   detachDisk,
   attachNic,
   detachNic,
+  isolateVm,
+  releaseVm,
   changeMedia,
   resizeVm,
   renameVm,
@@ -50,4 +56,6 @@ export const operations: readonly Operation[] = [
   importVm,
   openConsole,
   inspectVm,
+  checkVm,
+  followVm,
 ];

@@ -1,5 +1,5 @@
 import { milliseconds } from "@casemate/core";
-import type { SectionName } from "@casemate/scan";
+import type { SectionName, YaraRuleFile } from "@casemate/scan";
 import { inventorySections } from "@casemate/scan/inventory";
 import { Type } from "typebox";
 import { defaultScanBudgetMs, ScanOrder } from "../api/contract/scan.ts";
@@ -33,15 +33,42 @@ function chosen(only: readonly string[] | undefined): readonly SectionName[] {
   return inventorySections.filter((name) => only?.includes(name) ?? plain.has(name));
 }
 
-/** Looks at a VM's disks, or at one of its snapshots: its answer is the scan. */
-export const scanVm = (states: ScannedStates): Operation =>
+/** What a scan's requester hands over with it; its parameters tell that it was, and of rules which. */
+export interface ScanGiven {
+  readonly rules?: readonly YaraRuleFile[] | undefined;
+  /** Opens what is encrypted with LUKS. */
+  readonly passphrase?: Uint8Array | undefined;
+}
+
+/**
+ * Looks at a VM's disks, or at one of its snapshots: its answer is the scan.
+ *
+ * @param salt what fingerprints of secrets are salted with in this installation
+ */
+export const scanVm = (states: ScannedStates, salt: () => Promise<Uint8Array>): Operation =>
   defineOperation({
     id: "vm.scan",
     summary: "Look at what is on a VM's disks",
     on: "vm",
     attended: true,
     shared: true,
-    parameters: Type.Object(ScanOrder, { additionalProperties: false }),
+    parameters: Type.Object(
+      {
+        ...ScanOrder,
+        rules: Type.Optional(
+          Type.String({
+            pattern: "^[0-9a-f]{64}$",
+            description: "SHA-256 of the YARA rules that are handed over, as canonical JSON.",
+          }),
+        ),
+        withPassphrase: Type.Optional(
+          Type.Boolean({
+            description: "Whether a passphrase is handed over for what is encrypted.",
+          }),
+        ),
+      },
+      { additionalProperties: false },
+    ),
     needs({ only, running = false }) {
       const discloses = chosen(only).some((name) => !plain.has(name));
       return [
@@ -52,6 +79,7 @@ export const scanVm = (states: ScannedStates): Operation =>
     },
     async plan({ host, target, parameters }, signal) {
       const { snapshot, running = false, budget = defaultScanBudgetMs } = parameters;
+      const { rules, everyFile = false, withPassphrase = false } = parameters;
       const vm = await readVm(host, target, signal);
       const runs = vm.runId !== undefined;
       if (running && (snapshot !== undefined || !runs)) {
@@ -67,6 +95,9 @@ export const scanVm = (states: ScannedStates): Operation =>
         throw refused(`scan ${vm.name}`, "it runs", needed, "Stop it, or scan a snapshot.");
       }
       const only = chosen(parameters.only);
+      if (rules === undefined && (everyFile || only.includes("malware"))) {
+        throw refused(`look for malware on ${vm.name}`, "no rules are given", "some of YARA");
+      }
       const isView = runs && snapshot === undefined;
       return {
         steps: [
@@ -74,7 +105,15 @@ export const scanVm = (states: ScannedStates): Operation =>
           ...(running
             ? [`Read from the memory of ${vm.name} what of them runs: ${memoryClasses.join(", ")}.`]
             : []),
+          ...(withPassphrase
+            ? ["Open what is encrypted there with a passphrase that is not kept."]
+            : []),
           `Read from the disks of ${of}: ${only.join(", ")}.`,
+          ...(rules === undefined
+            ? []
+            : [
+                `Put ${everyFile ? "all files" : "programs and scripts"} there to the YARA rules with SHA-256 ${rules}.`,
+              ]),
           ...(isView ? ["End the view; the guest is not touched."] : []),
           "Keep which packages are installed there.",
         ],
@@ -92,17 +131,22 @@ export const scanVm = (states: ScannedStates): Operation =>
           snapshot: snapshot ?? null,
           running,
           only: [...only],
+          rules: rules ?? null,
+          everyFile,
+          withPassphrase,
           budget,
         },
       };
     },
-    async execute({ host, plan: { details } }, signal) {
-      const { uuid, snapshot, running, only, budget } = details;
+    async execute({ host, plan: { details }, given }, signal) {
+      const { uuid, snapshot, running, only, everyFile, budget } = details;
+      const { rules, passphrase } = given as ScanGiven; // the route for scans gives it, and nobody else asks
       const vm = await host.hypervisor.domains.find(uuid, signal);
       const request = {
         snapshot: snapshot ?? undefined,
         running,
         only: chosen(only),
+        ...{ rules, everyFile, passphrase, salt: await salt() },
         budget: milliseconds(budget),
       };
       const scan = await host.scan(uuid, request, signal);

@@ -1,5 +1,6 @@
 import { Type } from "typebox";
 import { defineOperation } from "../spine/operation.ts";
+import { waitForJob } from "./parts/wait-for-job.ts";
 import { readVm, verifyState } from "./vm-facts.ts";
 
 /** Turns a VM on. */
@@ -29,8 +30,9 @@ export const startVm = defineOperation({
   async execute({ host, plan: { details } }, signal) {
     await host.hypervisor.domains.start(details.uuid, { paused: details.paused }, signal);
   },
-  async look({ host, plan: { details } }, signal) {
-    const { state } = await host.hypervisor.domains.find(details.uuid, signal);
+  async look({ host, plan: { details }, executed }, signal) {
+    if (!executed) await waitForJob(host, details.uuid, signal);
+    const state = await host.hypervisor.domains.state(details.uuid, signal);
     return { kind: state === "shutoff" || state === "crashed" ? "undone" : "done" };
   },
   async undo({ host, plan: { details } }, signal) {

@@ -6,6 +6,7 @@ import {
 } from "@casemate/core";
 import type { Operation, Seen } from "./operation.ts";
 import type { Outcome } from "./request-facts.ts";
+import { waitForCalls } from "./wait-for-calls.ts";
 
 type LookAt = Parameters<Operation["look"]>[0];
 
@@ -73,12 +74,22 @@ async function takeBack(
 
 async function look(operation: Operation, call: LookAt, signal: AbortSignal): Promise<Seen> {
   try {
+    if (!call.executed) await waitForAll(call, signal);
     return await operation.look(call, signal);
   } catch (thrown) {
     const { code, message } = toCasemateError(thrown);
     if (isNoAnswer(code)) throw thrown;
     return { kind: "unknown", why: message };
   }
+}
+
+/** What libvirt still does on the VMs it is about: who asked for it was killed, or did not wait for the end. */
+async function waitForAll({ host, plan }: LookAt, signal: AbortSignal): Promise<void> {
+  if (host === undefined) return;
+  const { target, effects } = plan;
+  const touched = effects.filter(({ kind }) => kind === "vm").map(({ id }) => id);
+  const vms = new Set([...(target.kind === "vm" ? [target.uuid] : []), ...touched]);
+  for (const uuid of vms) await waitForCalls(host, uuid, signal);
 }
 
 /** Whether nobody could be asked: what became of the operation can still be found out. */

@@ -26,6 +26,8 @@ export interface Wanted {
   readonly breakGlass?: boolean;
   readonly dataClasses?: readonly string[];
   readonly source?: Source;
+  /** How many security officers the rule asks that wants it. */
+  readonly asks?: number;
 }
 
 /** The policy's word on what one principal wants, with the scopes of their credential. */
@@ -89,7 +91,7 @@ function newVmOn({ id }: HostAgent): Resource {
 
 function requestFor(wanted: Wanted, action: string): AuthorizationRequest {
   const { principal, resource, plan } = wanted;
-  const { approvals = [], breakGlass = false, dataClasses = [], source = "api" } = wanted;
+  const { approvals = [], breakGlass = false, dataClasses = [], source = "api", asks = 0 } = wanted;
   const { id, person, roles, mfa } = principal;
   return {
     principal: { id, person, roles, mfa },
@@ -110,6 +112,7 @@ function requestFor(wanted: Wanted, action: string): AuthorizationRequest {
       breakGlass,
       dataClasses,
       source,
+      asks,
     },
   };
 }

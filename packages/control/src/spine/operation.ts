@@ -26,6 +26,8 @@ export interface LookCall<Details extends JsonObject> extends StepCall<Details> 
 export interface ExecuteCall<Details extends JsonObject> extends StepCall<Details> {
   /** Who asked for it, as facts name them. */
   readonly actor: string;
+  /** What the requester of an attended operation hands over as it begins, and nothing records: a key, files. */
+  readonly given?: unknown;
   /** How far it is, from 0 to 1, and at what. */
   progress(fraction: number, doing: string): void;
 }

@@ -2,7 +2,7 @@ import type { JsonObject } from "@casemate/core";
 import type { FactDraft } from "@casemate/ledger";
 import type { Duty } from "@casemate/policy";
 import type { Plan, Target } from "./plan.ts";
-import type { Approval } from "./request.ts";
+import type { Approval, RequestOrigin } from "./request.ts";
 
 /** What the policy said of a plan, as facts keep it. */
 export interface RecordedDecision {
@@ -21,6 +21,11 @@ export type Outcome = "done" | "failed" | "undone" | "unknown" | "cancelled";
 /** Plans, decisions and approvals are plain data, as their declarations show. */
 function asJson(value: Plan | RecordedDecision | Omit<Approval, "at">): JsonObject {
   return value as unknown as JsonObject; // see above
+}
+
+/** An account as facts name it; Casemate's own parts have names that no account can have. */
+export function actorOf(account: string): string {
+  return account.startsWith("system:") ? account : `account:${account}`;
 }
 
 export function subjectOf(target: Target): string {
@@ -46,11 +51,13 @@ export const requestFacts = {
     readonly plan: Plan | undefined;
     readonly decision: RecordedDecision;
     readonly breakGlass: string | null;
+    readonly origin: RequestOrigin | undefined;
   }): FactDraft {
-    const { request, operation, target, requester, orderHash, plan, decision, breakGlass } = made;
+    const { request, operation, target, requester, orderHash, plan, decision } = made;
+    const { breakGlass, origin } = made;
     return {
       kind: "request/made",
-      actor: `account:${requester.account}`,
+      actor: actorOf(requester.account),
       subject: subjectOf(target),
       body: {
         request,
@@ -61,6 +68,7 @@ export const requestFacts = {
         planHash: plan?.hash ?? "",
         decision: asJson(decision),
         breakGlass: breakGlass !== null,
+        ...(origin === undefined ? {} : { origin: { ...origin } }),
       },
       sealed: {
         ...(plan === undefined ? {} : { plan: asJson(plan) }),

@@ -7,8 +7,8 @@ import { type Conclusion, conclude } from "./conclude.ts";
 import { resourceOf } from "./gate.ts";
 import type { Operation } from "./operation.ts";
 import { type Plan, sealPlan, type Target } from "./plan.ts";
-import { type OperationRequest, validApprovals } from "./request.ts";
-import { requestFacts } from "./request-facts.ts";
+import { type OperationRequest, sourceOf, validApprovals } from "./request.ts";
+import { actorOf, requestFacts } from "./request-facts.ts";
 import type { SpineParts } from "./spine-parts.ts";
 import { VmLocks } from "./vm-locks.ts";
 
@@ -24,6 +24,8 @@ interface Run {
   readonly operation: Operation;
   readonly host: HostAgent | undefined;
   readonly stop: AbortController;
+  /** What its requester hands over as it begins. */
+  readonly given?: unknown;
   progress: Running;
   /** Whether its intent is written. */
   begun: boolean;
@@ -92,10 +94,10 @@ export class RequestRunner implements AsyncDisposable {
     request: OperationRequest,
     operation: Operation,
     host: HostAgent | undefined,
-    principal: Principal,
+    { principal, given }: { readonly principal: Principal; readonly given: unknown },
     signal: AbortSignal,
   ): Promise<unknown> {
-    const run = this.#start(request, operation, host);
+    const run = this.#start(request, operation, host, given);
     const abort = () => run.stop.abort();
     signal.addEventListener("abort", abort, { once: true });
     const over = this.#carryOut(run, { principal });
@@ -205,9 +207,14 @@ export class RequestRunner implements AsyncDisposable {
     );
   }
 
-  #start(request: OperationRequest, operation: Operation, host: HostAgent | undefined): Run {
+  #start(
+    request: OperationRequest,
+    operation: Operation,
+    host: HostAgent | undefined,
+    given?: unknown,
+  ): Run {
     const run: Run = {
-      ...{ request, operation, host, stop: new AbortController() },
+      ...{ request, operation, host, given, stop: new AbortController() },
       progress: { fraction: 0, doing: "waiting for its turn" },
       begun: false,
       over: Promise.resolve(),
@@ -261,6 +268,7 @@ export class RequestRunner implements AsyncDisposable {
       plan,
       approvals: validApprovals(request, plan.hash),
       breakGlass: request.breakGlass,
+      ...sourceOf(request.origin),
     });
     if (plan.hash === request.planHash && decision.kind === "permitted") return plan;
     await this.#record(requestFacts.replanned(id, plan, decision));
@@ -273,10 +281,10 @@ export class RequestRunner implements AsyncDisposable {
   }
 
   async #execute(run: Run, plan: Plan): Promise<unknown> {
-    const { request, operation, host } = run;
+    const { request, operation, host, given } = run;
     const { id, target, requester, policies } = request;
     const { atFaultPoint, facts } = this.#parts;
-    const actor = `account:${requester.account}`;
+    const actor = actorOf(requester.account);
     await facts.record(requestFacts.intended(id, plan, actor, policies));
     atFaultPoint?.("intended");
     run.begun = true;
@@ -287,7 +295,7 @@ export class RequestRunner implements AsyncDisposable {
     let answer: unknown;
     let failure: CasemateError | undefined;
     try {
-      answer = await operation.execute({ host, plan, actor, progress }, run.stop.signal);
+      answer = await operation.execute({ host, plan, actor, given, progress }, run.stop.signal);
     } catch (thrown) {
       failure = toCasemateError(thrown);
     }

@@ -49,6 +49,21 @@ export interface Approval {
   readonly signature: { readonly publicKey: string; readonly value: string } | null;
 }
 
+/** The rule that asks for something, and the finding that it answers. */
+export interface RequestOrigin {
+  readonly rule: string;
+  readonly finding: string;
+  /** How many security officers it asks first. */
+  readonly asks: number;
+}
+
+/** What the policy is told of where a request comes from. */
+export function sourceOf(
+  origin: RequestOrigin | undefined,
+): { readonly source: "response"; readonly asks: number } | Record<never, never> {
+  return origin === undefined ? {} : { source: "response", asks: origin.asks };
+}
+
 /** Something that somebody asked for. */
 export interface OperationRequest {
   /** A UUID that the requester chose: the same one again is the same request. */
@@ -74,6 +89,8 @@ export interface OperationRequest {
   readonly message: string | undefined;
   readonly result: JsonObject | undefined;
   readonly breakGlass: boolean;
+  /** The rule that asked for it; undefined where a person did. */
+  readonly origin: RequestOrigin | undefined;
 }
 
 /** The approvals that are for this very plan and have not expired. */

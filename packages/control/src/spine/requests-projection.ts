@@ -40,6 +40,7 @@ export const requestsProjection: Projection = {
       .addColumn("result", "text")
       .addColumn("end_fact", "integer")
       .addColumn("break_glass", "integer", (column) => column.notNull())
+      .addColumn("origin", "text")
       .execute();
     await db.schema
       .createIndex("requests_by_state")
@@ -102,6 +103,7 @@ async function insert(db: Kysely<ProjectedTables>, fact: Fact): Promise<void> {
       result: null,
       end_fact: null,
       break_glass: fact.body["breakGlass"] === true ? 1 : 0,
+      origin: fact.body["origin"] === undefined ? null : JSON.stringify(fact.body["origin"]),
       ...decided(fact),
     })
     .execute();

@@ -42,7 +42,8 @@ export function requestsIn(db: Kysely<ProjectedTables>): Requests {
         .where("state", "in", [...states]);
       if (vm !== undefined) query = query.where("subject", "=", `vm:${vm}`);
       if (account !== undefined) query = query.where("account", "=", account);
-      if (!looks) query = query.where("operation", "not in", ["vm.inspect", "vm.scan"]);
+      if (!looks)
+        query = query.where("operation", "not in", ["vm.inspect", "vm.scan", "vm.follow"]);
       const rows = await query.orderBy("made_at", "desc").limit(limit).execute();
       return rows.map(asRequest);
     },
@@ -68,5 +69,6 @@ function asRequest(row: Selectable<ProjectedTables["requests"]>): OperationReque
     message: row.message ?? undefined,
     result: row.result === null ? undefined : JSON.parse(row.result),
     breakGlass: row.break_glass === 1,
+    origin: row.origin === null ? undefined : JSON.parse(row.origin),
   };
 }

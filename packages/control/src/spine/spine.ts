@@ -5,7 +5,14 @@ import type { Principal } from "../accounts/principal.ts";
 import { resourceOf } from "./gate.ts";
 import type { Operation } from "./operation.ts";
 import { hashOf, type Plan, sealPlan, type Target } from "./plan.ts";
-import { type Approval, isOpen, type OperationRequest, validApprovals } from "./request.ts";
+import {
+  type Approval,
+  isOpen,
+  type OperationRequest,
+  type RequestOrigin,
+  sourceOf,
+  validApprovals,
+} from "./request.ts";
 import { type RecordedDecision, requestFacts } from "./request-facts.ts";
 import { lockKey, RequestRunner, type Running } from "./request-runner.ts";
 import type { SpineParts } from "./spine-parts.ts";
@@ -21,6 +28,8 @@ export interface Order {
   readonly principal: Principal;
   /** Why it is done past the approvals that it needs; undefined where it is not. */
   readonly breakGlass?: string;
+  /** The rule that asks for it; undefined where a person does. */
+  readonly origin?: RequestOrigin;
 }
 
 /**
@@ -136,6 +145,7 @@ export class Spine implements AsyncDisposable {
         { ...given, at: new Date(now).toISOString() },
       ],
       breakGlass: request.breakGlass,
+      ...sourceOf(request.origin),
     });
     await facts.record(requestFacts.approved(id, request.target, given, decision));
     return await this.#proceed(await requests.get(id), operation, host);
@@ -195,9 +205,16 @@ export class Spine implements AsyncDisposable {
   /**
    * The answer of a request that has one for its requester alone, as a look into a VM.
    *
+   * @param given what its execution goes by besides, which is recorded nowhere
+   *
    * Throws `request/awaiting-approval`, `auth/denied`, and what the operation throws.
    */
-  async answer(id: string, principal: Principal, signal: AbortSignal): Promise<unknown> {
+  async answer(
+    id: string,
+    principal: Principal,
+    signal: AbortSignal,
+    given?: unknown,
+  ): Promise<unknown> {
     const request = await this.#parts.requests.get(id);
     const operation = this.#operation(request.operation);
     if (request.requester.account !== principal.account || !operation.attended) {
@@ -210,7 +227,7 @@ export class Spine implements AsyncDisposable {
     if (request.state === "denied") throw denied(request, principal, request.message ?? null);
     if (request.state !== "approved") throw notOpen(request, "answer");
     const host = this.#hostOf(request.target);
-    return await this.#runner.answer(request, operation, host, principal, signal);
+    return await this.#runner.answer(request, operation, host, { principal, given }, signal);
   }
 
   async #submit(order: Order, signal: AbortSignal): Promise<OperationRequest> {
@@ -230,6 +247,7 @@ export class Spine implements AsyncDisposable {
         plan,
         decision,
         breakGlass: order.breakGlass ?? null,
+        origin: order.origin,
       }),
     );
     atFaultPoint?.("made");
@@ -269,6 +287,7 @@ export class Spine implements AsyncDisposable {
     const wanted = {
       ...{ principal, resource: resource.value, actions: operation.needs(parameters) },
       breakGlass: order.breakGlass !== undefined,
+      ...sourceOf(order.origin),
     };
     if (planned.status === "rejected") {
       // Who may not do this at all does not learn from a refusal what is there.

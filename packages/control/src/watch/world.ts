@@ -1,6 +1,5 @@
 import type { DomainDescription, HostAgent, SnapshotDescription } from "@casemate/agent";
 import { CasemateError, type JsonObject, type JsonValue } from "@casemate/core";
-import { describeDomain } from "@casemate/host";
 import type { Kysely } from "kysely";
 import type { FactLog } from "../facts/fact-log.ts";
 import type { ProjectedTables } from "../facts/projected-tables.ts";
@@ -107,7 +106,7 @@ export function worldIn(db: Kysely<ProjectedTables>, facts: FactLog): World {
         const by = attribute(uuid);
         if (by === undefined) continue;
         const vm = present.find((each) => each.uuid === uuid);
-        const seen = vm && (await readWorld(host, vm));
+        const seen = vm && worldOf(vm, await host.hypervisor.snapshots.list(uuid));
         await compare(host, uuid, known.get(uuid), seen, by);
       }
     },
@@ -124,27 +123,28 @@ function parseWorld(json: string): VmWorld {
 }
 
 /** Undefined where the VM is not there any more. */
-async function readSeen(host: HostAgent, uuid: string): Promise<VmWorld | undefined> {
+async function readSeen(
+  { hypervisor: { domains, snapshots } }: HostAgent,
+  uuid: string,
+): Promise<VmWorld | undefined> {
   try {
-    return await readWorld(host, await host.hypervisor.domains.find(uuid));
+    return worldOf(...(await Promise.all([domains.find(uuid), snapshots.list(uuid)])));
   } catch (thrown) {
     if (thrown instanceof CasemateError && thrown.code === "vm/unknown") return undefined;
     throw thrown;
   }
 }
 
-async function readWorld({ hypervisor }: HostAgent, vm: DomainDescription): Promise<VmWorld> {
-  const { uuid, name, state, digest, runId, persistent, autostart, labels } = vm;
-  const { domains, snapshots } = hypervisor;
-  const runs = runId !== undefined;
+function worldOf(vm: DomainDescription, snapshots: readonly SnapshotDescription[]): VmWorld {
+  const { name, state, digest, liveDigest, runId, persistent, autostart, labels } = vm;
   return {
     ...{ name, persistent, autostart },
     state: state === "blocked" ? "running" : state,
     definition: persistent ? digest : null,
     labels: labels.toSorted(),
-    live: runs ? describeDomain(await domains.definition(uuid, "live")).digest : null,
+    live: liveDigest ?? null,
     run: runId ?? null,
-    snapshots: describeSnapshots(await snapshots.list(uuid)),
+    snapshots: describeSnapshots(snapshots),
   };
 }
 

@@ -1,7 +1,6 @@
-import { isBzImage, parseBzImage } from "./bz-image.ts";
 import { type ElfSection, parseElfSections } from "./elf-sections.ts";
-import { expandPayload } from "./expand-payload.ts";
 import { unreadable } from "./kernel-image-error.ts";
+import { unpackKernel } from "./unpack-kernel.ts";
 
 /** `linux_banner` is a constant of the kernel: this, to its newline. */
 const BANNER = Buffer.from("Linux version ");
@@ -28,7 +27,7 @@ export interface KernelImage {
  * up to 250 MiB while it runs. Throws `disk/unsupported`.
  */
 export function parseKernelImage(file: Buffer): KernelImage {
-  const sections = parseElfSections(isBzImage(file) ? expandPayload(parseBzImage(file)) : file);
+  const sections = parseElfSections(unpackKernel(file));
   const section = (name: string): ElfSection => {
     const found = sections.get(name);
     if (found !== undefined && found.bytes.length > 0) return found;

@@ -31,12 +31,28 @@ export class CallThreads {
     this.#idle.push(this.#start());
   }
 
-  /** libvirt's answer, or the CasemateError that its failure is. */
-  run(request: CallRequest): Promise<unknown> {
+  /**
+   * libvirt's answer, or the CasemateError that its failure is.
+   *
+   * A call whose signal is aborted before a thread has it is never made; the promise is rejected then.
+   */
+  async run(request: CallRequest, signal?: AbortSignal): Promise<unknown> {
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-    this.#queue.push({ request, resolve, reject });
+    const job: Job = { request, resolve, reject };
+    this.#queue.push(job);
     this.#next();
-    return promise;
+    const drop = (): void => {
+      const at = this.#queue.indexOf(job);
+      if (at < 0) return;
+      this.#queue.splice(at, 1);
+      reject(signal?.reason);
+    };
+    signal?.addEventListener("abort", drop, { once: true });
+    try {
+      return await promise;
+    } finally {
+      signal?.removeEventListener("abort", drop);
+    }
   }
 
   /** Whether a thread starts or makes a call: it must not be ended then. */

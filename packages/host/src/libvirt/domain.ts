@@ -34,3 +34,12 @@ export interface Domain {
   readonly autostart: boolean;
   readonly managedSave: boolean;
 }
+
+/** A VM with its definitions, without passwords. */
+export interface DefinedDomain {
+  readonly domain: Domain;
+  /** The one that the next start uses. */
+  readonly inactive: string;
+  /** The running VM's; undefined while it does not run. */
+  readonly live: string | undefined;
+}

@@ -53,6 +53,19 @@ test("LibvirtConnection.open: an aborted signal is `cancelled`", async () => {
   await assert.rejects(opening, is("cancelled"));
 });
 
+test("LibvirtConnection: a change that is cancelled before a thread has it is never made", async () => {
+  await using connection = await LibvirtConnection.open(uri);
+  const { uuid } = await testDomain(connection);
+  // As many calls as there are threads at most.
+  const before = Array.from({ length: 8 }, () => connection.listDomains());
+  const abort = new AbortController();
+  const suspending = connection.suspend(uuid, abort.signal);
+  abort.abort();
+  await assert.rejects(suspending, is("cancelled"));
+  await Promise.all(before);
+  assert.equal((await testDomain(connection)).state, "running");
+});
+
 test("LibvirtConnection.open: a read-only connection reads and refuses to change", async () => {
   await using connection = await LibvirtConnection.open(uri, { readOnly: true });
   const { uuid } = await testDomain(connection);
@@ -81,6 +94,21 @@ test("LibvirtConnection.findDomain: by name and by UUID alike", async () => {
     connection.findDomain("00000000-0000-4000-8000-000000000000"),
     is("vm/unknown"),
   );
+});
+
+test("LibvirtConnection.findDefinedDomain: what findDomain and domainXml say, at one moment", async () => {
+  await using connection = await LibvirtConnection.open(uri);
+  const { uuid } = await testDomain(connection);
+  const xml = (inactive: boolean) => connection.domainXml(uuid, { inactive, secure: false });
+  const running = await connection.findDefinedDomain("test");
+  assert.deepEqual([running.inactive, running.live], [await xml(true), await xml(false)]);
+  assert.equal(running.domain.id, (await testDomain(connection)).id);
+  assert.equal(await connection.domainState(uuid), "running");
+  await connection.destroy(uuid);
+  const stopped = await connection.findDefinedDomain(uuid);
+  assert.deepEqual([stopped.inactive, stopped.live], [await xml(true), undefined]);
+  assert.equal(await connection.domainState(uuid), "shutoff");
+  await assert.rejects(connection.findDefinedDomain("nosuch"), is("vm/unknown"));
 });
 
 test("LibvirtConnection: a VM's life, defined to undefined, each step seen as an event", async () => {
@@ -222,6 +250,16 @@ async function outcome(program: string): Promise<[output: string, status: number
   const [code, signal] = await once(child, "close");
   return [(await output).join(""), code ?? signal];
 }
+
+test("LibvirtConnection: an error that ends the process in the middle of a call is told", async () => {
+  const [output, status] = await outcome(`
+    const connection = await LibvirtConnection.open("test:///default");
+    connection.listDomains();
+    throw new Error("nobody catches it");
+  `);
+  assert.match(output, /Error: nobody catches it/);
+  assert.equal(status, 1);
+});
 
 test("LibvirtConnection: the process ends by itself after close, and by process.exit while open", async () => {
   for (const [end, printed] of [

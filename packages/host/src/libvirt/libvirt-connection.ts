@@ -1,7 +1,7 @@
 import type { Duplex } from "node:stream";
 import type { Bytes } from "@casemate/core";
 import type { ConnectionInfo } from "./calls/connection-calls.ts";
-import type { Domain } from "./domain.ts";
+import type { DefinedDomain, Domain, DomainState } from "./domain.ts";
 import type { DomainEvent } from "./domain-event.ts";
 import type { CompletedJob, DomainJob } from "./domain-job.ts";
 import type { DomainSnapshot } from "./domain-snapshot.ts";
@@ -77,6 +77,15 @@ export class LibvirtConnection implements AsyncDisposable {
 
   findDomain(nameOrUuid: string, signal?: AbortSignal): Promise<Domain> {
     return this.#open.call("findDomain", [nameOrUuid], signal);
+  }
+
+  /** As `findDomain`, with its definitions: one question instead of three. */
+  findDefinedDomain(nameOrUuid: string, signal?: AbortSignal): Promise<DefinedDomain> {
+    return this.#open.call("findDefinedDomain", [nameOrUuid], signal);
+  }
+
+  domainState(uuid: string, signal?: AbortSignal): Promise<DomainState> {
+    return this.#open.call("findState", [uuid], signal);
   }
 
   /** Why the VM is paused; `undefined` while it is not. */
@@ -266,6 +275,11 @@ export class LibvirtConnection implements AsyncDisposable {
   /** libvirt's job on the VM; undefined while there is none. */
   job(uuid: string, signal?: AbortSignal): Promise<DomainJob | undefined> {
     return this.#open.call("job", [uuid], signal);
+  }
+
+  /** Whether libvirt is in the middle of a call that changes the VM, whoever made it. */
+  isOccupied(uuid: string, signal?: AbortSignal): Promise<boolean> {
+    return this.#open.call("isOccupied", [uuid], signal);
   }
 
   /** How the VM's last job ended, told once; undefined where libvirt has forgotten it. */

@@ -1,3 +1,5 @@
+import { writeSync } from "node:fs";
+import { inspect } from "node:util";
 import koffi from "koffi";
 import { CallThreads } from "./call-threads.ts";
 import { EventLoop } from "./event-loop.ts";
@@ -18,13 +20,19 @@ let ended: Promise<void> = Promise.resolve();
  * Node ends its threads before it exits, so each must come out of libvirt first: the event loop's does when
  * told to; one that calls a host that hangs may never, and then the process ends without waiting for it.
  */
-function atProcessExit(calls: CallThreads, events: EventLoop): (status: number) => void {
+function atProcessExit(
+  calls: CallThreads,
+  events: EventLoop,
+  uncaught: () => unknown,
+): (status: number) => void {
   return function exit(status) {
     if (events.leaveNow() && !calls.busy) return;
     const listeners = process.listeners("exit");
     for (const listener of listeners.slice(listeners.indexOf(exit) + 1)) {
       listener.call(process, status);
     }
+    // Node says what ended it after this, which would be never.
+    if (uncaught() !== undefined) writeSync(2, `${inspect(uncaught())}\n`);
     koffi.load("libc.so.6").func("void _exit(int status)")(status);
   };
 }
@@ -33,13 +41,19 @@ async function start(): Promise<LibvirtThreads> {
   initialiseLibvirt();
   const calls = new CallThreads();
   const events = new EventLoop();
-  const exit = atProcessExit(calls, events);
+  let thrown: unknown;
+  const keep = (error: unknown): void => {
+    thrown = error;
+  };
+  const exit = atProcessExit(calls, events, () => thrown);
+  process.on("uncaughtExceptionMonitor", keep);
   process.on("exit", exit);
   const end = async (): Promise<void> => {
     // Who waits for the end may hold nothing else.
     events.hold();
     await calls.end();
     await events.stop();
+    process.off("uncaughtExceptionMonitor", keep);
     process.off("exit", exit);
   };
   try {

@@ -174,12 +174,16 @@ export class OpenConnection {
         ),
       );
     }
-    return orCancelled(doing, this.#run(name, args), signal);
+    return orCancelled(doing, this.#run(name, args, signal), signal);
   }
 
   /** The call, even while the connection closes. */
-  #run<K extends keyof Calls>(name: K, args: CallArguments<K>): Promise<CallResult<K>> {
-    const running = this.#threads.calls.run({ kind: "call", name, conn: this.#conn, args });
+  #run<K extends keyof Calls>(
+    name: K,
+    args: CallArguments<K>,
+    signal?: AbortSignal,
+  ): Promise<CallResult<K>> {
+    const running = this.#threads.calls.run({ kind: "call", name, conn: this.#conn, args }, signal);
     this.#underWay.add(running);
     const done = (): void => void this.#underWay.delete(running);
     running.then(done, done);

@@ -52,6 +52,11 @@ export interface VirDomainJobInfo {
   readonly fileProcessed: Wide;
 }
 
+export interface VirDomainControlInfo {
+  readonly state: number;
+  readonly details: number;
+}
+
 interface VirTypedParameter {
   readonly field: string;
   readonly type: number;
@@ -249,6 +254,9 @@ function bindLibvirt(library: LibraryHandle) {
     virDomainAbortJob: c<OnDomain>("int virDomainAbortJob(void *dom)"),
     virDomainGetJobInfo: c<OnDomain<[info: object]>>(
       "int virDomainGetJobInfo(void *dom, _Out_ virDomainJobInfo *info)",
+    ),
+    virDomainGetControlInfo: c<OnDomain<[info: object, flags: Flags]>>(
+      "int virDomainGetControlInfo(void *domain, _Out_ virDomainControlInfo *info, unsigned int flags)",
     ),
     virDomainGetJobStats: c<
       OnDomain<[type: Out<number>, params: Out<Address | null>, nparams: Out<number>, flags: Flags]>
@@ -489,6 +497,11 @@ function defineStructs(): void {
     fileTotal: "unsigned long long",
     fileProcessed: "unsigned long long",
     fileRemaining: "unsigned long long",
+  });
+  koffi.struct("virDomainControlInfo", {
+    state: "unsigned int",
+    details: "unsigned int",
+    stateTime: "unsigned long long",
   });
   koffi.struct("virTypedParameter", {
     field: koffi.array("char", 80), // VIR_TYPED_PARAM_FIELD_LENGTH

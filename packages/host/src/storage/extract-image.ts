@@ -3,7 +3,8 @@ import { type Bytes, CasemateError, type JsonObject } from "@casemate/core";
 import { makeFile } from "./make-file.ts";
 import { readQcow2Header } from "./qcow2-header.ts";
 import type { PackedFile } from "./read-package.ts";
-import { runQemuImg } from "./run-qemu-img.ts";
+import { inheritedFile, runQemuImg } from "./run-qemu-img.ts";
+import { runQemuImgInto } from "./run-qemu-img-into.ts";
 import { storageError } from "./storage-error.ts";
 import type { StorageGuard } from "./storage-guard.ts";
 import { verifyVmdk } from "./vmdk-header.ts";
@@ -45,8 +46,8 @@ export async function extractImage(
   const doing = `take ${from.name} out of the package to ${to}`;
   const onPercent = (percent: number): void => onFraction(percent / 100);
   await makeFile(target, undefined, async (partial) => {
-    const args = ["convert", "-p", "-W", "-m", "4", "-O", toFormat, source, partial];
-    await runQemuImg(args, { doing, onPercent }, signal);
+    const args = ["convert", "-p", "-W", "-m", "4", "-O", toFormat, source, inheritedFile];
+    await runQemuImgInto(partial, args, { doing, onPercent }, signal);
   });
 }
 

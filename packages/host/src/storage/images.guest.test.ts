@@ -15,10 +15,13 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { bytes, MiB } from "@casemate/core";
 import { copyBytes, sha256File } from "./copy-bytes.ts";
 import { describeImage } from "./describe-image.ts";
 import { copyImage, createImage, createOverlay, resizeImage } from "./make-image.ts";
+import { inheritedFile } from "./run-qemu-img.ts";
+import { runQemuImgInto } from "./run-qemu-img-into.ts";
 import { StorageGuard } from "./storage-guard.ts";
 
 let root: string;
@@ -178,6 +181,15 @@ test("copyImage, copyBytes: cancelled, they leave nothing", async () => {
     },
   );
   assert.deepEqual((await readdir(root)).sort(), before);
+});
+
+test("runQemuImgInto: what was removed does not come back with what qemu-img writes", async () => {
+  const args = ["create", "-q", "-f", "qcow2", inheritedFile, "1M"];
+  const running = runQemuImgInto(path("late"), args, { doing: "make it" });
+  while (!(await readdir(root)).includes("late")) await nextTurn();
+  await rm(path("late"));
+  await running;
+  assert.ok(!(await readdir(root)).includes("late"));
 });
 
 test("copyBytes, sha256File: the same bytes, holes kept", async () => {

@@ -2,7 +2,8 @@ import { type Bytes, bytes } from "@casemate/core";
 import { describeImage } from "./describe-image.ts";
 import { makeFile } from "./make-file.ts";
 import type { OnProgress } from "./progress.ts";
-import { runQemuImg } from "./run-qemu-img.ts";
+import { inheritedFile, runQemuImg } from "./run-qemu-img.ts";
+import { runQemuImgInto } from "./run-qemu-img-into.ts";
 import type { StorageGuard } from "./storage-guard.ts";
 
 export type ImageFormat = "raw" | "qcow2" | "vmdk";
@@ -16,8 +17,8 @@ export async function createImage(
   const file = await guard.writable(image.path);
   const doing = `make ${image.path}`;
   await makeFile(file, undefined, async (partial) => {
-    const args = ["create", "-q", "-f", image.format, partial, String(image.capacity)];
-    await runQemuImg(args, { doing }, signal);
+    const args = ["create", "-q", "-f", image.format, inheritedFile, String(image.capacity)];
+    await runQemuImgInto(partial, args, { doing }, signal);
   });
 }
 
@@ -38,8 +39,8 @@ export async function createOverlay(
   await makeFile(file, backing, async (partial) => {
     // -u: what lies below may be a running VM's template, and its header has just been read.
     const below = ["-u", "-b", backing, "-F", backingFormat];
-    const args = ["create", "-q", "-f", "qcow2", ...below, partial, String(virtualSize)];
-    await runQemuImg(args, { doing }, signal);
+    const args = ["create", "-q", "-f", "qcow2", ...below, inheritedFile, String(virtualSize)];
+    await runQemuImgInto(partial, args, { doing }, signal);
   });
 }
 
@@ -69,9 +70,9 @@ export async function copyImage(
       ...["convert", "-p", "-W", "-m", "4", "-f", fromFormat, "-O", toFormat],
       ...(toFormat === "vmdk" ? ["-o", "subformat=streamOptimized"] : []),
       ...part,
-      ...[source, partial],
+      ...[source, inheritedFile],
     ];
-    await runQemuImg(args, { doing, onPercent }, signal);
+    await runQemuImgInto(partial, args, { doing, onPercent }, signal);
   });
 }
 

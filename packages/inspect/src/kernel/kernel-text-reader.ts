@@ -20,11 +20,20 @@ export class KernelTextReader {
 
   /** `length` bytes of instructions at `at`, copied. Throws `kernel/damaged` outside of the text. */
   bytes(at: Gva, length: number): Uint8Array {
+    return this.#physical.copy(this.#locate(at, length), length);
+  }
+
+  /** As `bytes`, but not copied where one window of memory holds them: they change when a live guest runs. */
+  view(at: Gva, length: number): Uint8Array {
+    return this.#physical.piece(this.#locate(at, length), length);
+  }
+
+  #locate(at: Gva, length: number): number {
     const { start, end } = this.range;
     if (at < start || length < 0 || at + BigInt(length) > end) {
       throw new MemoryFault(at, `${length} bytes outside of the kernel's text`, "bytes inside");
     }
     const { textBase, physicalBase } = this.#kernel.facts;
-    return this.#physical.copy(physicalBase + Number(at - textBase), length);
+    return physicalBase + Number(at - textBase);
   }
 }

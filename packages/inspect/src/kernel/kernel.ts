@@ -35,6 +35,11 @@ export class Kernel {
     this.#reader = new KernelReader(profile, memory, facts, physical.memory.live);
   }
 
+  /** Whether the guest may change while it is read; a dump does not. */
+  get isLive(): boolean {
+    return this.#physical.memory.live;
+  }
+
   /** Leave to look at data of `classes` and of no others. Whoever calls this has asked the policy. */
   grant<const Classes extends DataClass>(...classes: readonly Classes[]): Grant<Classes> {
     const readers = {

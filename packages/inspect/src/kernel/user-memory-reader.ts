@@ -62,7 +62,7 @@ class UserAddressSpace {
     let run: PresentPages[] = [];
     let runStart = start;
     let runLength = 0;
-    for (const pages of this.#pages(start, end)) {
+    for (const pages of this.pages(start, end)) {
       if (runLength > 0 && (pages.kind !== "present" || runLength >= PIECE)) {
         yield { kind: "present", address: runStart, bytes: this.#copy(run, runLength) };
         run = [];
@@ -91,8 +91,12 @@ class UserAddressSpace {
     return bytes;
   }
 
-  /** HOSTILE: a VMA may claim to be anywhere; what is beyond the user's half is not there. */
-  *#pages(start: Gva, end: Gva): Generator<UserPages> {
+  /**
+   * As `walk`, but where the pages are in RAM instead of what they hold.
+   *
+   * HOSTILE: a VMA may claim to be anywhere; what is beyond the user's half is not there.
+   */
+  *pages(start: Gva, end: Gva): Generator<UserPages> {
     const { facts, budget } = this.#kernel;
     const last = end < USER_END ? gva(end + 0xfffn) : gva(USER_END);
     if (start >= last) return;

@@ -3,6 +3,7 @@ import { decodeText } from "../decode-text.ts";
 import type { Access } from "../kernel/data-class.ts";
 import type { KernelReader } from "../kernel/kernel-reader.ts";
 import { printable } from "../printable.ts";
+import { childFinder } from "./child-finder.ts";
 import type { UserPath } from "./file-user-path.ts";
 import { getFsRoot } from "./get-fs-root.ts";
 import { inodeType } from "./inode-type.ts";
@@ -85,25 +86,6 @@ export function lookupPath(
     names.push(...target.split("/").toReversed());
   }
   return { ...at, inode: inodeOf(at.dentry) };
-}
-
-/** Finds a name in a directory; `undefined` where the dentry cache has none. */
-function childFinder(kernel: KernelReader): (directory: Gva, name: string) => Gva | undefined {
-  const dentry = kernel.struct("dentry");
-  const length = dentry.number("d_name.len");
-  const nameOf = dentry.string("d_name.name");
-  const hashed = dentry.pointer("d_hash.pprev");
-  const isList = dentry.has("d_subdirs");
-  const children = dentry.address("d_children", "d_subdirs");
-  return (directory, name) => {
-    const wanted = Buffer.byteLength(name);
-    const head = children(directory);
-    for (const at of isList ? dentry.list(head, "d_child") : dentry.hlist(head, "d_sib")) {
-      // One that is not hashed was deleted, or is about to be.
-      if (length(at) === wanted && nameOf(at) === name && hashed(at) !== 0n) return at;
-    }
-    return undefined;
-  };
 }
 
 /** Finds the `struct mount` that covers a dentry: `__lookup_mnt`. */

@@ -29,7 +29,7 @@ export function moduleStructs(
     const key = `${module} ${name}`;
     if (!structs.has(key)) {
       const btf = btfOf(module);
-      const id = btf?.find(name, BtfKind.struct, BtfKind.union);
+      const id = btf === undefined ? undefined : findStruct(btf, name);
       const type =
         btf === undefined || id === undefined
           ? undefined
@@ -38,6 +38,14 @@ export function moduleStructs(
     }
     return structs.get(key);
   };
+}
+
+/** A struct by its tag, or by the name of the type that it was given. */
+function findStruct(btf: Btf, name: string): number | undefined {
+  const named = btf.find(name, BtfKind.struct, BtfKind.union);
+  if (named !== undefined) return named;
+  const alias = btf.find(name, BtfKind.typedef);
+  return alias === undefined ? undefined : btf.strip(alias);
 }
 
 /** A module's name and its `struct btf`. */

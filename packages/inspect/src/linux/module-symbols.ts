@@ -6,6 +6,8 @@ export interface ModuleSymbol {
   /** HOSTILE: modules name their symbols. */
   readonly name: string;
   readonly address: Gva;
+  /** In bytes; 0 where the assembler did not say. */
+  readonly size: number;
 }
 
 /** The symbols that a module brought with it. */
@@ -20,6 +22,7 @@ const SYMBOL_QUADS = 3;
 const NAME_WORD = 0;
 const INFO_WORD = 1;
 const VALUE_QUAD = 1;
+const SIZE_QUAD = 2;
 const SHN_UNDEF = 0;
 const SHN_LORESERVE = 0xff00;
 /** The largest modules have some 20,000 symbols. */
@@ -44,6 +47,7 @@ export function readModuleSymbols(kernel: KernelReader, module: Gva): ModuleSymb
   const strings = type.pointer("kallsyms->strtab")(module);
 
   const addressOf = (index: number) => quads[index * SYMBOL_QUADS + VALUE_QUAD] ?? 0n;
+  const sizeOf = (index: number) => Number(quads[index * SYMBOL_QUADS + SIZE_QUAD] ?? 0n);
   const nameOf = (index: number) => {
     const offset = words[index * SYMBOL_WORDS + NAME_WORD] ?? 0;
     return kernel.memory.string(gva(strings + BigInt(offset)), MAX_NAME);
@@ -75,7 +79,7 @@ export function readModuleSymbols(kernel: KernelReader, module: Gva): ModuleSymb
         const value = addressOf(index);
         if (best !== undefined && value !== best.address) break;
         const name = nameOf(index);
-        if (isSymbol(name)) best = { name, address: gva(value) };
+        if (isSymbol(name)) best = { name, address: gva(value), size: sizeOf(index) };
       }
       return best;
     },

@@ -1,6 +1,8 @@
-import { type Gva, gva } from "@casemate/core";
+import type { Gva } from "@casemate/core";
 import type { KernelReader } from "../kernel/kernel-reader.ts";
+import { type AddressRegion, findRegion, sortRegions } from "./find-region.ts";
 import { type ModuleSymbols, readModuleSymbols } from "./module-symbols.ts";
+import { walkMadeCode } from "./walk-made-code.ts";
 import { moduleRegions, walkModules } from "./walk-modules.ts";
 
 /** What an address of the kernel belongs to. */
@@ -17,9 +19,7 @@ export interface SymbolizedAddress {
 }
 
 /** A run of addresses in something that was loaded or made after the start. */
-interface Region {
-  readonly start: bigint;
-  readonly end: bigint;
+interface Region extends AddressRegion {
   find(address: Gva): SymbolizedAddress;
 }
 
@@ -51,23 +51,8 @@ export function formatSymbol({ name, offset, module }: SymbolizedAddress): strin
   return module === undefined ? place : `${place} [${module}]`;
 }
 
-/** The last region that starts at or before `address`, if it holds it. */
-function findRegion(regions: readonly Region[], address: Gva): Region | undefined {
-  let low = 0;
-  let high = regions.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((regions[middle]?.start ?? 0n) <= address) low = middle + 1;
-    else high = middle;
-  }
-  const region = regions[low - 1];
-  return region !== undefined && address < region.end ? region : undefined;
-}
-
 function readRegions(kernel: KernelReader): readonly Region[] {
-  return [...walkModuleRegions(kernel), ...walkBpf(kernel), ...walkFtrace(kernel)].toSorted(
-    (one, other) => (one.start < other.start ? -1 : 1),
-  );
+  return sortRegions([...walkModuleRegions(kernel), ...walkMadeRegions(kernel)]);
 }
 
 function* walkModuleRegions(kernel: KernelReader): Generator<Region> {
@@ -92,32 +77,15 @@ function* walkModuleRegions(kernel: KernelReader): Generator<Region> {
   }
 }
 
-/** `bpf_kallsyms`: programs, trampolines and dispatchers, each with a name. */
-function* walkBpf(kernel: KernelReader): Generator<Region> {
-  if (!kernel.hasSymbol("bpf_kallsyms")) return;
-  const ksym = kernel.struct("bpf_ksym");
-  const start = ksym.bigint("start");
-  const end = ksym.bigint("end");
-  const name = ksym.string("name");
-  for (const at of ksym.list(kernel.symbol("bpf_kallsyms"), "lnode")) {
-    const from = gva(start(at));
-    yield named(from, end(at), name(at), "bpf");
-  }
-}
+/** As /proc/kallsyms names what made them. */
+const MAKERS = { bpf: "bpf", ftrace: "__builtin__ftrace" } as const;
 
-/** `ftrace_ops_trampoline_list`. */
-function* walkFtrace(kernel: KernelReader): Generator<Region> {
-  if (!kernel.hasSymbol("ftrace_ops_trampoline_list")) return;
-  const ops = kernel.struct("ftrace_ops");
-  const trampoline = ops.pointer("trampoline");
-  const size = ops.bigint("trampoline_size");
-  for (const at of ops.list(kernel.symbol("ftrace_ops_trampoline_list"), "list")) {
-    const start = trampoline(at);
-    yield named(start, start + size(at), "ftrace_trampoline", "__builtin__ftrace");
+function* walkMadeRegions(kernel: KernelReader): Generator<Region> {
+  for (const { start, end, name: spell, maker } of walkMadeCode(kernel)) {
+    const name = spell();
+    const find = (address: Gva) => {
+      return { name, offset: Number(address - start), module: MAKERS[maker] };
+    };
+    yield { start, end, find };
   }
-}
-
-function named(start: Gva, end: bigint, name: string, module: string): Region {
-  const find = (address: Gva) => ({ name, offset: Number(address - start), module });
-  return { start, end, find };
 }

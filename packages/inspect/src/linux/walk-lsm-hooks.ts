@@ -1,5 +1,6 @@
 import { type Gva, gva } from "@casemate/core";
 import type { KernelReader } from "../kernel/kernel-reader.ts";
+import type { Accessor } from "../kernel/struct-type.ts";
 import type { Hook } from "./hook.ts";
 
 /** What security modules (LSMs) are asked before the kernel does something. */
@@ -17,7 +18,7 @@ function* walkHookHeads(kernel: KernelReader): Generator<Hook> {
   const at = kernel.symbol("security_hook_heads");
   const hook = kernel.struct("security_hook_list");
   const target = hook.pointer("hook");
-  const owner = hook.string("lsmid->name", "lsm");
+  const owner = remembered(hook.pointer("lsmid", "lsm"), hook.string("lsmid->name", "lsm"));
   for (const where of heads.memberNames) {
     const head = heads.offset(where);
     if (kernel.memory.u64(at, head) === 0n) continue;
@@ -35,10 +36,12 @@ function* walkStaticCalls(kernel: KernelReader): Generator<Hook> {
   const registered = call.pointer("hl");
   // What the key holds is what is called, whatever was registered.
   const target = call.pointer("key->func");
-  const owner = kernel.struct("security_hook_list").string("lsmid->name");
+  const hook = kernel.struct("security_hook_list");
+  const owner = remembered(hook.pointer("lsmid"), hook.string("lsmid->name"));
   for (const where of table.memberNames) {
     const first = table.offset(where);
-    for (let i = 0; i < table.length(where); i += 1) {
+    const count = table.length(where);
+    for (let i = 0; i < count; i += 1) {
       kernel.budget.step();
       const each: Gva = gva(at + BigInt(first + i * call.size));
       const structure = registered(each);
@@ -46,4 +49,15 @@ function* walkStaticCalls(kernel: KernelReader): Generator<Hook> {
       yield { kind: "lsm", where, target: target(each), structure, owner: owner(structure) };
     }
   }
+}
+
+/** What `read` gives, read once for all structs of which `key` gives the same. */
+function remembered<Value>(key: Accessor<Gva>, read: Accessor<Value>): Accessor<Value> {
+  const known = new Map<Gva, Value>();
+  return (at) => {
+    const by = key(at);
+    const value = known.get(by) ?? read(at);
+    known.set(by, value);
+    return value;
+  };
 }

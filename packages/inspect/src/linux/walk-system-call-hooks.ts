@@ -1,6 +1,7 @@
-import { type Gva, gva } from "@casemate/core";
+import { gva } from "@casemate/core";
 import type { KernelReader } from "../kernel/kernel-reader.ts";
 import type { Hook } from "./hook.ts";
+import { symbolExtent } from "./symbol-extent.ts";
 
 const TABLES = ["sys_call_table", "ia32_sys_call_table", "x32_sys_call_table"] as const;
 /** x86-64 has some 550 system calls. */
@@ -17,7 +18,7 @@ export function* walkSystemCallHooks(kernel: KernelReader): Generator<Hook> {
   for (const table of TABLES) {
     if (!kernel.hasSymbol(table)) continue;
     const at = kernel.symbol(table);
-    const length = countEntries(kernel, at);
+    const length = Math.floor(symbolExtent(kernel, at, MAX_ENTRIES * 8) / 8);
     const words = new BigUint64Array(kernel.memory.bytes(at, length * 8).buffer);
     for (let i = 0; i < length; i += 1) {
       const target = gva(words[i] ?? 0n);
@@ -29,20 +30,4 @@ export function* walkSystemCallHooks(kernel: KernelReader): Generator<Hook> {
       yield { kind: "syscall", where: `${table}[${i}]`, target, structure, flags };
     }
   }
-}
-
-/** How many pointers there are before the next symbol. */
-function countEntries(kernel: KernelReader, table: Gva): number {
-  const isInside = (index: number) => {
-    const distance = index * 8;
-    return kernel.symbolAt(gva(table + BigInt(distance)))?.offset === distance;
-  };
-  let low = 0;
-  let high = MAX_ENTRIES;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (isInside(middle)) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

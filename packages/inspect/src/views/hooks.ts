@@ -1,14 +1,7 @@
 import { formatAddress, type Gva } from "@casemate/core";
-import type { KernelReader } from "../kernel/kernel-reader.ts";
-import type { Hook, HookKind } from "../linux/hook.ts";
+import type { HookKind } from "../linux/hook.ts";
 import { formatSymbol, symbolizer } from "../linux/symbolize.ts";
-import { walkFtraceHooks } from "../linux/walk-ftrace-hooks.ts";
-import { walkKprobes } from "../linux/walk-kprobes.ts";
-import { walkLsmHooks } from "../linux/walk-lsm-hooks.ts";
-import { walkNetfilterHooks } from "../linux/walk-netfilter-hooks.ts";
-import { walkNotifiers } from "../linux/walk-notifiers.ts";
-import { walkSystemCallHooks } from "../linux/walk-system-call-hooks.ts";
-import { walkTracepointProbes } from "../linux/walk-tracepoint-probes.ts";
+import { walkHooks } from "../linux/walk-hooks.ts";
 import { defineView } from "./define-view.ts";
 
 export interface HookRow {
@@ -82,29 +75,3 @@ export const hooks = defineView({
     { key: "flags", title: "FLAGS", text: ({ flags }) => flags.join(", ") || "-" },
   ],
 });
-
-function* walkHooks(kernel: KernelReader, nameOf: (address: Gva) => string): Generator<Hook> {
-  yield* kernel.attemptWalk(walkSystemCallHooks(kernel), "system call table");
-  yield* kernel.attemptWalk(walkFtraceHooks(kernel, nameOf), "ftrace hooks");
-  yield* kernel.attemptWalk(walkKprobeHooks(kernel, nameOf), "kprobes");
-  yield* kernel.attemptWalk(walkTracepointProbes(kernel), "tracepoint probes");
-  yield* kernel.attemptWalk(walkNetfilterHooks(kernel), "netfilter hooks");
-  yield* kernel.attemptWalk(walkLsmHooks(kernel), "LSM hooks");
-  yield* kernel.attemptWalk(walkNotifiers(kernel), "notifier chains");
-}
-
-function* walkKprobeHooks(kernel: KernelReader, nameOf: (address: Gva) => string): Generator<Hook> {
-  const event = kernel.struct("trace_event_call");
-  const system = event.string("class->system");
-  const name = event.string("name");
-  for (const { kprobe, address, handler, returns, flags, call } of walkKprobes(kernel)) {
-    yield {
-      kind: returns ? "kretprobe" : "kprobe",
-      where: nameOf(address),
-      target: handler,
-      structure: kprobe,
-      flags,
-      ...(call === undefined ? {} : { owner: `${system(call)}:${name(call)}` }),
-    };
-  }
-}

@@ -1,4 +1,4 @@
-/** Modules that guests load for truths: devices, file systems, packet filters, and what `ss` asks. */
+/** Modules that guests load for truths: devices, file systems, packet filters, what `ss` asks, and KVM. */
 export const diskModules: readonly string[] = [
   "dummy",
   "bridge",
@@ -16,4 +16,5 @@ export const diskModules: readonly string[] = [
   "af_packet_diag",
   "sch_ingress",
   "cls_bpf",
+  "kvm_amd",
 ];

@@ -1,4 +1,5 @@
 import { views } from "../../src/index.ts";
+import { formatTable } from "../format-table.ts";
 import type { Outcome } from "./ask-guest.ts";
 
 /** What one kernel's guest answered. */
@@ -43,15 +44,6 @@ export function formatKernelTable(kernels: readonly KernelAnswers[]): string {
   ]);
   const list = notes.map((note, index) => `${index + 1}. ${note}`);
   return `${[HEAD, ...lines, "", ...list].join("\n").trimEnd()}\n`;
-}
-
-/** Rows as a table of Markdown whose columns are aligned; the first is its head. */
-function formatTable(rows: readonly (readonly string[])[]): readonly string[] {
-  const widths = rows[0]?.map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0))) ?? [];
-  const line = (cells: readonly string[], fill: string) =>
-    `| ${widths.map((width, i) => (cells[i] ?? "").padEnd(width, fill)).join(" | ")} |`;
-  const [head = [], ...body] = rows;
-  return [line(head, " "), line([], "-"), ...body.map((row) => line(row, " "))];
 }
 
 /** The page without what changes with each kernel that Debian publishes: its release, and how wide that is. */

@@ -6,10 +6,13 @@ import type { RunInGuest, Truth } from "./truth.ts";
 
 /** Lines of /proc/PID/maps, each after its pid, of all processes but this one and the shell it runs in. */
 const READ_MAPS = String.raw`
+sub slurp { open my $f, "<", $_[0] or return ""; local $/; return <$f> // "" }
 for my $pid (sort { $a <=> $b } grep { /^\d+$/ } map { s,/proc/,,r } glob "/proc/[0-9]*") {
   next if $pid == $$ || $pid == getppid;
   open my $maps, "<", "/proc/$pid/maps" or next;
-  print "$pid $_" while <$maps>;
+  my $heap = sprintf "%08x", (split / /, slurp("/proc/$pid/stat") =~ s/.*\) //sr)[44]; # start_brk
+  # Older kernels call by that name, too, what ends where a heap would begin.
+  while (<$maps>) { s/ *\[heap\]$// if /^\w+-$heap /; print "$pid $_" }
 }
 `;
 

@@ -4,6 +4,9 @@ import { CasemateError } from "@casemate/core";
 import { runCommand } from "../run-command.ts";
 import type { Kernel } from "./kernel.ts";
 
+/** Drivers of a kernel, by its own directories, that guests may want. */
+const guestDrivers = "acpi block char dax input md net nvdimm vhost virtio".split(" ");
+
 /**
  * Moves the kernel and its modules out of an unpacked tree into `directory`.
  *
@@ -31,9 +34,22 @@ export async function takeKernel(
   await rename(vmlinuz, kernel.vmlinuz);
   await rename(path.join(modules, release), kernel.modulesDirectory);
   if (!(await exists(path.join(kernel.modulesDirectory, "modules.dep")))) {
+    await leaveHardwareOut(path.join(kernel.modulesDirectory, "kernel"));
     await writeDependencies(directory, release, busybox, signal);
   }
   return kernel;
+}
+
+/** Removes the modules for hardware that no guest has: nearly all of them, and each has to be expanded and read. */
+async function leaveHardwareOut(modules: string): Promise<void> {
+  const drivers = path.join(modules, "drivers");
+  const names = await readdir(drivers).catch(() => []);
+  const unused = names.filter((name) => !guestDrivers.includes(name));
+  const places = [
+    "sound",
+    ...[...unused, "net/ethernet", "net/wireless"].map((it) => `drivers/${it}`),
+  ];
+  for (const place of places) await rm(path.join(modules, place), { recursive: true, force: true });
 }
 
 async function writeDependencies(

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { statfsSync } from "node:fs";
-import { chmod, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -148,6 +148,27 @@ test("Ledger: makes checkpoints by itself, soon after a fact", async (t) => {
   await using ledger = await Ledger.open(directory, { origin, checkpointAfter: milliseconds(1) });
   await ledger.append(draft(1));
   while ((await LedgerReader.open(directory)).size === 0) await new Promise(setImmediate);
+});
+
+test("Ledger: a journal that was begun in advance holds nothing, and stays behind only after a kill", async (t) => {
+  const directory = await scratch(t);
+  const copy = `${directory}.copy`;
+  t.after(() => rm(copy, { recursive: true, force: true }));
+  const journals = (of: string) => readdir(join(of, "journal"));
+  {
+    await using ledger = await Ledger.open(directory, { origin, checkpointAfter: milliseconds(1) });
+    await ledger.append(draft(0));
+    while (!(await journals(directory)).includes("0000000000000001"))
+      await new Promise(setImmediate);
+    await run("cp", ["-a", directory, copy]);
+    assert.equal((await ledger.append(draft(1))).index, 1);
+  }
+  assert.deepEqual(await journals(directory), []);
+  assert.deepEqual((await checkLedger(directory)).damages, []);
+  assert.deepEqual((await checkLedger(copy)).damages, []);
+  await using ledger = await Ledger.open(copy, { origin });
+  assert.equal(ledger.size, 1);
+  assert.deepEqual(await journals(copy), []);
 });
 
 test("Ledger.open: one writer at a time, another log's directory and a missing key are refused", async (t) => {

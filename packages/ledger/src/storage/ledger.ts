@@ -295,8 +295,12 @@ export class Ledger implements AsyncDisposable {
     try {
       await this.#queue.idle();
       await this.checkpoint();
+      // One that was begun in advance holds nothing: every fact is in the tree.
+      await this.#journalTurns.take(async () => {
+        for (const name of await listJournals(this.#files)) await this.#files.remove(name);
+      });
     } finally {
-      await this.#journal?.[Symbol.asyncDispose]();
+      await this.#journalTurns.take(async () => this.#journal?.[Symbol.asyncDispose]());
       this.#lock[Symbol.dispose]();
     }
   }
@@ -352,8 +356,9 @@ export class Ledger implements AsyncDisposable {
     this.#checkpointing = true;
     void this.checkpoint()
       .then(
-        () => {
+        async () => {
           this.#troubled = false;
+          await this.#beginJournal();
         },
         (thrown) => {
           this.#troubled = true;
@@ -364,6 +369,15 @@ export class Ledger implements AsyncDisposable {
         this.#checkpointing = false;
         this.#checkpointSoon();
       });
+  }
+
+  /** Has a journal ready before the next fact needs one: to make its file takes longer than to write the fact. */
+  async #beginJournal(): Promise<void> {
+    await this.#journalTurns.take(async () => {
+      if (this.#closed) return;
+      // The next append tries again, and says what is wrong.
+      this.#journal ??= await JournalWriter.create(this.#files, this.size).catch(() => undefined);
+    });
   }
 
   /** Brings what the journals hold into the tree, whatever an earlier process had done of it. */

@@ -64,34 +64,35 @@ test("sshHostKeys, authorizedKeys: bits and fingerprints as ssh-keygen -l prints
   );
 });
 
-test("sshHostKeys: public keys alone, and private ones in PEM by theirs", () => {
+test("sshHostKeys: private keys in PEM, too; under a passphrase by the public ones beside them", () => {
   using scratch = makeScratch();
-  run(
-    "ssh-keygen",
-    "-q",
-    "-t",
-    "rsa",
-    "-b",
-    "2048",
-    "-m",
-    "PEM",
-    "-N",
-    "",
-    "-f",
-    scratch.path("k"),
-  );
+  const make = (name: string, passphrase: string) => {
+    const path = scratch.path(name);
+    run("ssh-keygen", "-q", "-t", "rsa", "-b", "2048", "-m", "PEM", "-N", passphrase, "-f", path);
+    return run("ssh-keygen", "-lf", path).split(" ")[1];
+  };
+  const open = make("open", "");
+  const locked = make("locked", "passphrase");
   const { rows, missed } = scanFiles(
     { collector: sshHostKeys },
     {
-      "/etc/ssh/ssh_host_rsa_key": { copy: scratch.path("k") },
-      "/etc/ssh/ssh_host_rsa_key.pub": { copy: scratch.path("k.pub") },
-      "/etc/ssh/ssh_host_other_key": { copy: scratch.path("k") },
+      "/etc/ssh/ssh_host_rsa_key": { copy: scratch.path("open") },
+      "/etc/ssh/ssh_host_rsa_key.pub": { copy: scratch.path("open.pub") },
+      "/etc/ssh/ssh_host_old_key": { copy: scratch.path("locked") },
+      "/etc/ssh/ssh_host_old_key.pub": { copy: scratch.path("locked.pub") },
+      "/etc/ssh/ssh_host_alone_key": { copy: scratch.path("locked") },
     },
   );
-  assert.equal(rows[0]?.fingerprint, run("ssh-keygen", "-lf", scratch.path("k")).split(" ")[1]);
+  assert.deepEqual(
+    rows.map(({ path, fingerprint, isPrivate }) => [path, fingerprint, isPrivate]),
+    [
+      ["/etc/ssh/ssh_host_rsa_key", open, true],
+      ["/etc/ssh/ssh_host_old_key.pub", locked, false],
+    ],
+  );
   assert.deepEqual(
     missed.map(({ what }) => what),
-    ["/etc/ssh/ssh_host_other_key"],
+    ["/etc/ssh/ssh_host_alone_key"],
   );
 });
 

@@ -1,9 +1,10 @@
-import { CasemateError, ExitCode } from "@casemate/core";
+import { CasemateError } from "@casemate/core";
 import { type DocumentFormat, formatDocument } from "@casemate/scan/format-document";
 import type { Context } from "../../context.ts";
 import { printable } from "../../output/printable.ts";
 import { printScan } from "../../output/scan.ts";
 import { readOwnVersion } from "../../own-version.ts";
+import { judgeScans } from "./judge-scans.ts";
 import { type StateScan, type VmScanOrder, walkStates } from "./walk-states.ts";
 
 /** Scans states of a VM and prints each as soon as it is there; as JSON, several become one list. */
@@ -60,5 +61,5 @@ function warn(scans: readonly StateScan[], { exitWith }: Context): void {
       `casemate: ${missed} of it could not be looked at: see what was missed.\n`,
     );
   }
-  if (isTorn || missed > 0) exitWith(ExitCode.inconclusive);
+  exitWith(judgeScans(scans));
 }

@@ -1,6 +1,6 @@
 import type { ScannedState, VmScanRows } from "@casemate/agent";
 import type { DiskScan } from "@casemate/agent/scan-disks";
-import type { SectionName } from "@casemate/scan";
+import type { SectionName, YaraRuleFile } from "@casemate/scan";
 import { openClient } from "../../client/open-client.ts";
 import type { Context } from "../../context.ts";
 
@@ -14,6 +14,11 @@ export interface VmScanOrder {
   /** Whether the VM's memory is to say what of it runs. */
   readonly running?: boolean | undefined;
   readonly only?: readonly SectionName[] | undefined;
+  readonly rules?: readonly YaraRuleFile[] | undefined;
+  /** Whether rules are for all files, not for programs and scripts alone. */
+  readonly everyFile?: boolean | undefined;
+  /** Opens what is encrypted with LUKS. */
+  readonly passphrase?: Uint8Array | undefined;
   /** In milliseconds. */
   readonly budget: number;
   readonly data?: string | undefined;
@@ -37,7 +42,7 @@ export async function* walkStates(
 ): AsyncGenerator<StateScan> {
   const client = await openClient(environment, order);
   const at = `/api/v1/vms/${encodeURIComponent(order.vm)}`;
-  const { running, only, budget, request } = order;
+  const { running, only, rules, everyFile, passphrase, budget, request } = order;
   const states: (string | undefined)[] = [order.snapshot];
   if (order.allStates === true) {
     const { items } = await client.get(`${at}/snapshots`);
@@ -50,14 +55,22 @@ export async function* walkStates(
       ...(snapshot === undefined ? {} : { snapshot }),
       ...(running === true ? { running } : {}),
       ...(only === undefined ? {} : { only }),
+      ...(rules === undefined ? {} : { rules }),
+      ...(everyFile === true ? { everyFile } : {}),
+      ...(passphrase === undefined
+        ? {}
+        : { passphrase: Buffer.from(passphrase).toString("base64") }),
       ...(request === undefined ? {} : { request }),
     };
-    const document = await client.post(`${at}/scans`, body);
+    const document = await client.post(`${at}/scans`, body, undefined, patienceOf(budget));
     const seen = document as unknown as Sent<StateScan>; // our own control plane answered
     const { state, takenAt, ...scan } = seen;
     yield { ...scan, takenAt: new Date(takenAt), state: { ...state, at: new Date(state.at) } };
   }
 }
+
+/** The budget is of reading; a view of the disks comes before it, and memory may. */
+const patienceOf = (budget: number): number => 2 * budget + 60_000;
 
 /** As JSON carries it. */
 type Sent<Scan extends StateScan> = Omit<Scan, "takenAt" | "state"> & {

@@ -85,6 +85,12 @@ const requestFields = {
   message: Type.Optional(Type.String()),
   result: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
   breakGlass: Type.Boolean(),
+  origin: Type.Optional(
+    Type.Object(
+      { rule: Type.String(), finding: Type.String(), asks: Type.Integer() },
+      { ...closed, description: "The rule that asked for it, not a person." },
+    ),
+  ),
   progress: Type.Optional(
     Type.Object(
       { fraction: Type.Number({ minimum: 0, maximum: 1 }), doing: Type.String() },

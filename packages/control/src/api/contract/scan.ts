@@ -1,10 +1,11 @@
+import { MiB } from "@casemate/core";
 import { type Static, Type } from "typebox";
 import { documentOf } from "./document.ts";
 
 /** How long a scan may take unless it is told, in milliseconds. */
 export const defaultScanBudgetMs = 60_000;
 
-/** What a scan may be told. */
+/** What a scan may be told, in its order and in its parameters. */
 export const ScanOrder = {
   snapshot: Type.Optional(
     Type.String({
@@ -27,6 +28,11 @@ export const ScanOrder = {
         "The sections to look for; unless given, those that give nothing of what stands in files.",
     }),
   ),
+  everyFile: Type.Optional(
+    Type.Boolean({
+      description: "Whether all files are put to the rules, not programs and scripts alone.",
+    }),
+  ),
   budget: Type.Optional(
     Type.Integer({
       minimum: 1,
@@ -35,6 +41,49 @@ export const ScanOrder = {
     }),
   ),
 };
+
+/** A scan's order: what it may be told, and what is handed over for it and not kept. */
+export const ScanBody = Type.Object(
+  {
+    ...ScanOrder,
+    rules: Type.Optional(
+      Type.Array(
+        Type.Object(
+          {
+            path: Type.String({ maxLength: 4_096, description: "What errors name it by." }),
+            namespace: Type.String({ maxLength: 4_096 }),
+            source: Type.String(),
+          },
+          { additionalProperties: false },
+        ),
+        {
+          minItems: 1,
+          maxItems: 10_000,
+          description: "YARA rules that the section malware looks for, of each file its text.",
+        },
+      ),
+    ),
+    passphrase: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 16_384,
+        contentEncoding: "base64",
+        pattern: "^[A-Za-z0-9+/]+={0,2}$",
+        description: "Opens what is encrypted with LUKS; in base64.",
+      }),
+    ),
+    request: Type.Optional(
+      Type.String({
+        format: "uuid",
+        description: "A request for this very scan that has been approved.",
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+/** The largest public collections of rules have some 15 MiB. */
+export const maxScanBodyBytes = 32 * MiB;
 
 const Text = Type.String();
 const Row = Type.Record(Text, Type.Unknown());

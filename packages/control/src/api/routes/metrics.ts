@@ -8,7 +8,7 @@ export const metrics = defineRoute({
   answer: Type.String(),
   produces: "text/plain",
   async handle(_call, services) {
-    const { hostUp, breakGlassUses } = services.metrics;
+    const { hostUp, breakGlassUses, findings } = services.metrics;
     hostUp.reset();
     for (const host of services.hosts.values()) {
       hostUp.set({ host: host.name }, host.status().connected ? 1 : 0);
@@ -18,6 +18,9 @@ export const metrics = defineRoute({
       const count = uses.filter(({ reviewedAt }) => (reviewedAt !== null) === reviewed).length;
       breakGlassUses.set({ reviewed: String(reviewed) }, count);
     }
+    findings.reset();
+    const known = await services.findings.list({ states: ["open", "acknowledged"] });
+    for (const { state, severity } of known) findings.inc({ state, severity });
     return await services.metrics.render();
   },
 });

@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
 import type { VmScan } from "@casemate/agent";
-import { Type } from "typebox";
+import type { ScanGiven } from "../../operations/scan-vm.ts";
+import { hashOf } from "../../spine/plan.ts";
 import { asDocument } from "../contract/document.ts";
-import { ScanOrder, SystemScan } from "../contract/scan.ts";
+import { maxScanBodyBytes, ScanBody, SystemScan } from "../contract/scan.ts";
 import { findVm } from "../find-vm.ts";
 import { defineRoute } from "../route.ts";
 import { VmParams } from "./vms.ts";
@@ -14,25 +15,24 @@ export const scan = defineRoute({
   summary: "What is on a VM's disks, or on those of one of its snapshots",
   access: "spine",
   params: VmParams,
-  body: Type.Object(
-    {
-      ...ScanOrder,
-      request: Type.Optional(
-        Type.String({
-          format: "uuid",
-          description: "A request for this very scan that has been approved.",
-        }),
-      ),
-    },
-    { additionalProperties: false },
-  ),
+  body: ScanBody,
+  bodyBytes: maxScanBodyBytes,
   answer: SystemScan,
   async handle({ params, body, principal, signal }, services) {
-    const { request: id = randomUUID(), ...parameters } = body;
+    const { request: id = randomUUID(), rules, passphrase, ...told } = body;
+    const parameters = {
+      ...told,
+      ...(rules === undefined ? {} : { rules: hashOf(rules) }),
+      ...(passphrase === undefined ? {} : { withPassphrase: true }),
+    };
+    const given: ScanGiven = {
+      rules,
+      passphrase: passphrase === undefined ? undefined : Buffer.from(passphrase, "base64"),
+    };
     const { target } = await findVm(services, params.vm, signal);
     const order = { id, operation: "vm.scan", target, parameters, principal };
     await services.spine.submit(order, signal);
-    const answer = await services.spine.answer(id, principal, signal);
+    const answer = await services.spine.answer(id, principal, signal, given);
     return asScan(answer as VmScan); // what `vm.scan` answers
   },
 });

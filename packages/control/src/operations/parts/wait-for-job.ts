@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { HostAgent } from "@casemate/agent";
+import { findJob } from "./find-job.ts";
 
 /** How often libvirt is asked, in milliseconds. */
 const interval = 200;
@@ -9,11 +10,11 @@ const interval = 200;
  * Only then the host shows what became of it.
  */
 export async function waitForJob(
-  { hypervisor: { domains } }: HostAgent,
+  host: HostAgent,
   uuid: string,
   signal: AbortSignal,
 ): Promise<void> {
-  while ((await domains.job(uuid, signal)) !== undefined) {
-    await sleep(interval, undefined, { signal });
+  while ((await findJob(host, uuid, signal)) !== undefined) {
+    await sleep(interval, undefined, { signal }).catch(() => {}); // the next question says so
   }
 }

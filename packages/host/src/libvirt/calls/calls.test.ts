@@ -19,6 +19,8 @@ test("calls: give every libvirt object back, after failures too", () => {
     '<domain type="test"><name>d</name><memory>8192</memory><os><type>hvm</type></os></domain>';
 
   calls.listDomains(call);
+  calls.findDefinedDomain(call, uuid);
+  calls.findState(call, uuid);
   calls.domainXml(call, uuid, { inactive: true, secure: true });
   calls.suspend(call, uuid);
   calls.resume(call, uuid);

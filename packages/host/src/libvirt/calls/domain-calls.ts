@@ -1,5 +1,5 @@
 import { bytes, KiB, nanoseconds } from "@casemate/core";
-import { type Domain, type DomainState, domainStates } from "../domain.ts";
+import { type DefinedDomain, type Domain, type DomainState, domainStates } from "../domain.ts";
 import { flagBits, type LibvirtFlags } from "../flags.ts";
 import { virErrorNumber } from "../libvirt-error.ts";
 import { type PauseReason, pauseReasons } from "../pause-reason.ts";
@@ -92,6 +92,24 @@ function act<A extends unknown[]>(
     });
 }
 
+/** Looks a VM up by UUID, or else by name, uses it and frees it. */
+function onFound<T>(call: Call, nameOrUuid: string, use: (dom: VirDomain) => T): T {
+  const { lib, conn } = call;
+  const byUuid = uuidForm.test(nameOrUuid)
+    ? lib.virDomainLookupByUUIDString(conn, nameOrUuid)
+    : null;
+  const found = checked(
+    call,
+    `find VM ${nameOrUuid}`,
+    byUuid ?? lib.virDomainLookupByName(conn, nameOrUuid),
+  );
+  return using(found, lib.virDomainFree, use);
+}
+
+/** virDomainXMLFlags. */
+const xmlFlags = (of: { readonly inactive: boolean; readonly secure: boolean }): number =>
+  (of.secure ? 1 << 0 : 0) | (of.inactive ? 1 << 1 : 0);
+
 /** VIR_DOMAIN_METADATA_ELEMENT */
 const metadataElement = 2;
 
@@ -109,16 +127,33 @@ export const domainCalls = {
   },
 
   findDomain(call: Call, nameOrUuid: string): Domain {
-    const { lib, conn } = call;
-    const byUuid = uuidForm.test(nameOrUuid)
-      ? lib.virDomainLookupByUUIDString(conn, nameOrUuid)
-      : null;
-    const found = checked(
+    return onFound(call, nameOrUuid, (dom) => readDomain(call, dom));
+  },
+
+  findDefinedDomain(call: Call, nameOrUuid: string): DefinedDomain {
+    return onFound(call, nameOrUuid, (dom) => {
+      const domain = readDomain(call, dom);
+      const read = (inactive: boolean) =>
+        checked(
+          call,
+          `read the definition of VM ${domain.name}`,
+          call.lib.virDomainGetXMLDesc(dom, xmlFlags({ inactive, secure: false })),
+        );
+      return {
+        domain,
+        inactive: read(true),
+        live: domain.id === undefined ? undefined : read(false),
+      };
+    });
+  },
+
+  findState(call: Call, uuid: string): DomainState {
+    return onDomain(
       call,
-      `find VM ${nameOrUuid}`,
-      byUuid ?? lib.virDomainLookupByName(conn, nameOrUuid),
+      uuid,
+      "read the state of",
+      (dom, doing) => stateOf(call, dom, doing).state,
     );
-    return using(found, lib.virDomainFree, (dom) => readDomain(call, dom));
   },
 
   pauseReason(call: Call, uuid: string): PauseReason | undefined {
@@ -131,9 +166,8 @@ export const domainCalls = {
   },
 
   domainXml(call: Call, uuid: string, of: { inactive: boolean; secure: boolean }): string {
-    const flags = (of.secure ? 1 << 0 : 0) | (of.inactive ? 1 << 1 : 0); // virDomainXMLFlags
     return onDomain(call, uuid, "read the definition of", (dom, doing) =>
-      checked(call, doing, call.lib.virDomainGetXMLDesc(dom, flags)),
+      checked(call, doing, call.lib.virDomainGetXMLDesc(dom, xmlFlags(of))),
     );
   },
 

@@ -6,12 +6,19 @@ import {
   type Address,
   type Out,
   takeTypedParameters,
+  type VirDomainControlInfo,
   type VirDomainJobInfo,
 } from "../prototypes.ts";
 import { type Call, callFailed, checked, checkedRunning, onDomain } from "./call.ts";
 
 /** virDomainJobType: none, bounded, unbounded, completed, failed, cancelled. */
 const jobUnderWay: readonly number[] = [1, 2];
+
+/** virDomainControlState: ok, a job, occupied by a command, an error. */
+const control = { job: 1, occupied: 2, error: 3 } as const;
+
+/** VIR_DOMAIN_CONTROL_ERROR_REASON_INTERNAL: a call that waits for something else than QEMU's answer. */
+const waiting = 3;
 
 /** VIR_DOMAIN_JOB_STATS_COMPLETED */
 const completed = 1 << 0;
@@ -45,6 +52,25 @@ export const jobCalls = {
         done: bytes(sum(info.dataProcessed, info.memProcessed, info.fileProcessed)),
         total: bytes(sum(info.dataTotal, info.memTotal, info.fileTotal)),
       };
+    });
+  },
+
+  /** Whether libvirt is in the middle of a call that changes the VM, whoever made it. */
+  isOccupied(call: Call, uuid: string): boolean {
+    const { lib, conn } = call;
+    return onDomain(call, uuid, "read the control state of", (dom, doing) => {
+      const info = {} as VirDomainControlInfo; // libvirt fills it
+      if (lib.virDomainGetControlInfo(dom, info, 0) < 0) {
+        const failed = callFailed(lib, doing, "libvirt/failed", conn);
+        // A VM that does not run has no QEMU to wait for, nor has any VM of another driver.
+        const { number } = failed.failure;
+        if (number === virErrorNumber.operationInvalid) return false;
+        if (number === virErrorNumber.noSupport) return false;
+        throw failed;
+      }
+      const { state, details } = info;
+      if (state === control.error) return details === waiting;
+      return state === control.occupied || state === control.job;
     });
   },
 

@@ -1,0 +1,21 @@
+import { chosenDetectors, type GuestSweep, type SweepRequest } from "./guest-sweep.ts";
+import { openImage } from "./open-image.ts";
+
+/**
+ * What detectors say of the guest whose memory is in the file at `path`, read in this process; `disk` are the
+ * files of a disk of the guest, the image and what it is a layer above.
+ *
+ * A process that is root stops being it for good once the files are open. Throws `usage`, `dump/*`, `disk/*`,
+ * `kernel/*`.
+ */
+export async function sweepImage(
+  path: string,
+  request: Omit<SweepRequest, "withDisks">,
+  disk: readonly string[] = [],
+): Promise<GuestSweep> {
+  chosenDetectors(request.detectors);
+  const takenAt = new Date();
+  await using image = await openImage(path, disk);
+  const whole = { ...request, withDisks: disk.length > 0 };
+  return { subject: path, takenAt, ...(await image.guest.sweep(whole, image.files)) };
+}

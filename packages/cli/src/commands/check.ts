@@ -1,0 +1,123 @@
+import { type GuestSweep, neededClasses } from "@casemate/agent";
+import { CasemateError, ExitCode, milliseconds } from "@casemate/core";
+import { detectors, usualAllowances } from "@casemate/inspect";
+import { Argument, type Command, InvalidArgumentError, Option } from "commander";
+import { findVm, openHypervisorAgent } from "../client/vm-source.ts";
+import type { Context } from "../context.ts";
+import { printCheck } from "../output/check.ts";
+
+interface CheckOptions {
+  readonly memory?: string;
+  readonly disk?: readonly string[];
+  readonly detector?: readonly string[];
+  readonly all?: boolean;
+  readonly budget: number;
+  readonly request?: string;
+  readonly connect?: string;
+  readonly data?: string;
+}
+
+const defaultBudgetMs = 2_000;
+const everyDetector = detectors.map(({ id }) => id);
+
+export function configureCheck(command: Command, context: Context): void {
+  command
+    .usage("[options] (VM | --memory FILE)")
+    .addArgument(new Argument("[vm]", "a VM, by name or UUID"))
+    .option("--memory <file>", "check this memory dump, not a VM")
+    .option(
+      "--disk <files>",
+      "with --memory: the guest's disk, an image and what it rests on, comma between",
+      (text) => text.split(","),
+    )
+    .addOption(new Option("--detector <id...>", "only these detectors").choices(everyDetector))
+    .option("--all", "every detector: those, too, that read what processes and files hold")
+    .option("--budget <ms>", "time a detector's look may take", parseBudget, defaultBudgetMs)
+    .option("--request <id>", "a request for this check that has been approved")
+    .option("--connect <uri>", "ask this libvirt itself, without a control plane")
+    .option("--data <dir>", "the data directory of the control plane to ask")
+    .option("--json", "print JSON")
+    .addHelpText("after", `\nDetectors:\n${describeDetectors()}`)
+    .action(async (vm: string | undefined, options: CheckOptions) => {
+      const swept = await check(vm, options, context);
+      const { subject, takenAt, elapsedMs, verdicts } = swept;
+      if (context.output.json) {
+        const document = { subject, takenAt: takenAt.toISOString(), elapsedMs, items: verdicts };
+        context.output.document("GuestCheck", document);
+      } else printCheck(swept, context.output);
+      const words = new Set(verdicts.map(({ verdict }) => verdict));
+      if (words.has("suspicious")) context.exitWith(ExitCode.suspicious);
+      else if (words.has("inconclusive")) context.exitWith(ExitCode.inconclusive);
+    });
+}
+
+async function check(
+  vm: string | undefined,
+  options: CheckOptions,
+  { environment }: Context,
+): Promise<GuestSweep> {
+  const { memory, disk, connect } = options;
+  if (memory !== undefined) {
+    if (vm !== undefined) throw wrong(`both VM ${vm} and --memory are given, expected one of them`);
+    const { sweepImage } = await import("@casemate/agent/sweep-image");
+    return await sweepImage(memory, ownRequest(options), disk);
+  }
+  if (disk !== undefined) throw wrong("--disk is given without --memory");
+  if (vm === undefined) throw wrong("expected a VM or --memory FILE");
+  if (connect !== undefined) {
+    await using agent = await openHypervisorAgent(connect, environment.dataDirectory);
+    const { uuid } = await findVm(agent, vm);
+    return await agent.sweep(uuid, { ...ownRequest(options), withDisks: true });
+  }
+  return await askControlPlane(vm, options, environment);
+}
+
+/** Who is root on the host, or has the dump, may see all of it. */
+function ownRequest({ detector = everyDetector, budget }: CheckOptions) {
+  return {
+    detectors: detector,
+    classes: neededClasses(detector),
+    budget: milliseconds(budget),
+    allowances: usualAllowances,
+  };
+}
+
+async function askControlPlane(
+  vm: string,
+  options: CheckOptions,
+  environment: Context["environment"],
+): Promise<GuestSweep> {
+  const { openClient } = await import("../client/open-client.ts");
+  const client = await openClient(environment, options);
+  const { all, budget, request } = options;
+  const chosen = options.detector ?? (all === true ? everyDetector : undefined);
+  const document = await client.post(`/api/v1/vms/${encodeURIComponent(vm)}/checks`, {
+    budget,
+    ...(chosen === undefined ? {} : { detectors: [...chosen] }),
+    ...(request === undefined ? {} : { request }),
+  });
+  const { items, takenAt, ...swept } = document as unknown as SentCheck; // our own control plane answered
+  return { ...swept, takenAt: new Date(takenAt), verdicts: items };
+}
+
+/** As JSON carries it. */
+interface SentCheck extends Pick<GuestSweep, "subject" | "elapsedMs"> {
+  readonly takenAt: string;
+  readonly items: GuestSweep["verdicts"];
+}
+
+function describeDetectors(): string {
+  const width = Math.max(...everyDetector.map(({ length }) => length));
+  return detectors.map(({ id, title }) => `  ${id.padEnd(width)}  ${title}`).join("\n");
+}
+
+function parseBudget(text: string): number {
+  if (/^[1-9]\d{0,4}$/.test(text) && Number(text) <= 60_000) return Number(text);
+  throw new InvalidArgumentError("Expected a budget of 1 to 60000 milliseconds.");
+}
+
+function wrong(seen: string): CasemateError {
+  return new CasemateError("usage", `Cannot check: ${seen}.`, {
+    next: "Run `casemate check --help` to see what it takes.",
+  });
+}

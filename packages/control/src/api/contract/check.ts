@@ -1,0 +1,107 @@
+import { type Static, Type } from "typebox";
+import { documentOf } from "./document.ts";
+
+/** How long a detector's look may take unless it is told, in milliseconds. */
+export const defaultSweepBudgetMs = 2_000;
+
+/** What a check may be told. */
+export const CheckBody = Type.Object(
+  {
+    detectors: Type.Optional(
+      Type.Array(Type.String({ pattern: "^[a-z][a-z-]{0,63}$" }), {
+        minItems: 1,
+        maxItems: 100,
+        description:
+          "The detectors that look; unless given, those that read nothing of what processes and files hold.",
+      }),
+    ),
+    budget: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 60_000,
+        description: `Time each of them may take for a look, in milliseconds (default ${defaultSweepBudgetMs}).`,
+      }),
+    ),
+    request: Type.Optional(
+      Type.String({
+        format: "uuid",
+        description: "A request for this very check that has been approved.",
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+const Text = Type.String();
+const Texts = Type.Array(Text);
+const Count = Type.Number({ minimum: 0 });
+
+const Evidence = Type.Object(
+  {
+    what: Text,
+    address: Type.Optional(Text),
+    expected: Type.Optional(Text),
+    seen: Type.Optional(Text),
+    expectedBytes: Type.Optional(Text),
+    seenBytes: Type.Optional(Text),
+    disassembly: Type.Optional(Texts),
+    path: Type.Optional(Texts),
+  },
+  { additionalProperties: false },
+);
+
+export const Suspicion = Type.Object(
+  {
+    key: Type.String({ description: "The same for as long as the fact is." }),
+    title: Text,
+    severity: Type.Union([
+      Type.Literal("low"),
+      Type.Literal("medium"),
+      Type.Literal("high"),
+      Type.Literal("critical"),
+    ]),
+    because: Type.String({ description: "Why it is that bad." }),
+    techniques: Type.Array(Type.String({ description: "Of MITRE ATT&CK." })),
+    evidence: Type.Array(Evidence),
+    remediation: Text,
+  },
+  { additionalProperties: false },
+);
+
+const Verdict = Type.Object(
+  {
+    detector: Text,
+    verdict: Type.Union([
+      Type.Literal("clean"),
+      Type.Literal("suspicious"),
+      Type.Literal("inconclusive"),
+    ]),
+    suspicions: Type.Array(Suspicion),
+    missed: Type.Array(Type.Object({ what: Text, reason: Text }, { additionalProperties: false }), {
+      description: "Why it is not known to be clean.",
+    }),
+    coverage: Type.Object({ looked: Count, total: Count }, { additionalProperties: false }),
+    consistency: Type.Union([
+      Type.Literal("consistent"),
+      Type.Literal("retried"),
+      Type.Literal("torn"),
+    ]),
+    looks: Count,
+    steps: Count,
+    milliseconds: Count,
+  },
+  { additionalProperties: false },
+);
+
+/**
+ * What detectors say of a guest, from outside.
+ *
+ * HOSTILE: the guest controls names and texts in it.
+ */
+export const GuestCheck = documentOf("GuestCheck", {
+  subject: Type.String({ description: "The VM that was looked into." }),
+  takenAt: Type.String({ format: "date-time" }),
+  elapsedMs: Type.Number({ minimum: 0, description: "How long it took, in milliseconds." }),
+  items: Type.Array(Verdict),
+});
+export type GuestCheck = Static<typeof GuestCheck>;

@@ -1,0 +1,20 @@
+import { CasemateError } from "@casemate/core";
+import type { Services } from "../services.ts";
+import { type VmResource, vmResource } from "../spine/gate.ts";
+import type { Finding } from "../watch/findings/finding.ts";
+
+/** The VM that a finding is about, as it is now; as it was last told of where it is not there any more. */
+export async function resourceOfFinding(
+  { hosts }: Pick<Services, "hosts">,
+  { vm }: Finding,
+  signal?: AbortSignal,
+): Promise<VmResource> {
+  const host = hosts.get(vm.host);
+  if (host?.status().connected !== true) return vm;
+  try {
+    return vmResource(await host.hypervisor.domains.find(vm.uuid, signal), host);
+  } catch (thrown) {
+    if (thrown instanceof CasemateError && thrown.code === "vm/unknown") return vm;
+    throw thrown;
+  }
+}

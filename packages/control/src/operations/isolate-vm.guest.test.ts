@@ -1,0 +1,221 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { chown, copyFile, mkdir, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
+import { isolatedLabel } from "@casemate/agent";
+import { findQemuProcess } from "@casemate/host";
+import { ensureImage, GuestConsole, labCacheDir } from "@casemate/lab";
+import { TestHost } from "../../test/test-host.fixture.ts";
+import { attachNic } from "./attach-nic.ts";
+import { isolateVm } from "./isolate-vm.ts";
+import { releaseVm } from "./release-vm.ts";
+import { startVm } from "./start-vm.ts";
+
+const run = promisify(execFile);
+const signal = AbortSignal.timeout(300_000);
+const never = new AbortController().signal;
+
+/** Documentation's own addresses (RFC 5737, RFC 3849): they are nobody's. */
+const [router, guest] = ["192.0.2.1", "192.0.2.10"];
+const [router6, guest6] = ["2001:db8::1", "2001:db8::10"];
+const far = "198.51.100.1";
+const mac = "52:54:00:00:00:21";
+
+let host: TestHost;
+let uuid: string;
+let consoleSocket: string;
+
+before(async () => {
+  host = await TestHost.start();
+  const image = await ensureImage({ cacheDir: labCacheDir }, signal);
+  const directory = join(host.pool, "../guest");
+  await mkdir(directory);
+  const at = (name: string) => join(directory, name);
+  const [disk, bootLog] = [at("disk.qcow2"), at("boot.log")];
+  consoleSocket = at("console");
+  await copyFile(image.kernel.vmlinuz, at("vmlinuz"));
+  await copyFile(image.initramfs, at("initramfs"));
+  await run("qemu-img", ["create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", image.disk, disk]);
+  await writeFile(bootLog, "");
+  const { uid, gid } = await stat(host.pool);
+  for (const file of [directory, bootLog]) await chown(file, uid, gid);
+  await host.libvirt.createNetwork(`
+    <network>
+      <name>lab</name><forward mode="open"/><bridge name="lab0" stp="off" delay="0"/>
+      <ip address="${router}" prefix="24"/><ip family="ipv6" address="${router6}" prefix="64"/>
+    </network>`);
+  ({ uuid } = await host.libvirt.defineDomain(`
+    <domain type="qemu">
+      <name>web01</name>
+      <memory unit="MiB">256</memory>
+      <os>
+        <type arch="x86_64" machine="q35">hvm</type>
+        <kernel>${at("vmlinuz")}</kernel>
+        <initrd>${at("initramfs")}</initrd>
+        <cmdline>console=ttyS0 quiet cryptomgr.notests root=/dev/vda casemate.role=web</cmdline>
+      </os>
+      <features><acpi/></features>
+      <cpu mode="maximum"><feature policy="disable" name="cx16"/></cpu>
+      <devices>
+        <disk type="file" device="disk"><driver name="qemu" type="qcow2"/>
+          <source file="${disk}"/><target dev="vda" bus="virtio"/></disk>
+        <interface type="network"><mac address="${mac}"/><source network="lab"/>
+          <model type="virtio"/></interface>
+        <serial type="file"><source path="${bootLog}"/><target port="0"/></serial>
+        <serial type="unix"><source mode="bind" path="${consoleSocket}"/><target port="1"/></serial>
+      </devices>
+    </domain>`));
+  await host.libvirt.start(uuid);
+  await using shell = await GuestConsole.open(consoleSocket, signal);
+  await shell.waitUntilReady(signal);
+  await shell.output("until [ -e /run/lab-ready ]; do sleep 0.2; done", signal);
+  await shell.output(`ip link set eth0 up; ip addr add ${guest}/24 dev eth0`, signal);
+  await shell.output(`ip addr add ${guest6}/64 dev eth0 nodad`, signal);
+  // Somebody behind a router.
+  await shell.output(`ip route add default via ${router}`, signal);
+  await inNetwork("ip", "addr", "add", `${far}/32`, "dev", "lo");
+});
+after(async () => await host?.[Symbol.asyncDispose]());
+
+/** Runs a program of this machine in the network that the guest is in. */
+async function inNetwork(...command: readonly string[]): Promise<string> {
+  const { stdout } = await run("nsenter", ["--net", "-t", `${findQemuProcess(uuid)}`, ...command]);
+  return stdout;
+}
+
+/** Whether a TCP connection to the guest comes about. */
+async function reaches(address: string, port: number): Promise<boolean> {
+  const script = `
+    const socket = require("node:net").connect(${port}, "${address}");
+    const say = (words) => { console.log(words); process.exit(); };
+    socket.once("connect", () => say("open")).once("error", () => say("closed"));
+    setTimeout(() => say("closed"), 3_000);`;
+  return (await inNetwork(process.execPath, "-e", script)).trim() === "open";
+}
+
+/** Whether a packet of the guest's comes back. */
+async function guestReaches(address: string): Promise<boolean> {
+  await using shell = await GuestConsole.open(consoleSocket, signal);
+  const command = `busybox ping -c 2 -W 2 ${address} >/dev/null 2>&1 && echo yes || echo no`;
+  return (await shell.output(command, signal)).trim() === "yes";
+}
+
+/** Whether a connection comes about that the guest opens from this port of its own. */
+async function guestConnects(port: number): Promise<boolean> {
+  const listening = `
+    const server = require("node:net").createServer(() => say("somebody"));
+    const say = (words) => { console.log(words); process.exit(); };
+    server.listen(9000);
+    setTimeout(() => say("nobody"), 10_000);`;
+  const listener = inNetwork(process.execPath, "-e", listening);
+  await using shell = await GuestConsole.open(consoleSocket, signal);
+  const knock = `busybox nc -w 1 -p ${port} ${far} 9000 </dev/null 2>/dev/null`;
+  await shell.output(`for i in 1 2 3 4; do ${knock} && break; sleep 1; done`, signal);
+  return (await listener).trim() === "somebody";
+}
+
+const isolation = async () => await host.agent.hypervisor.network.isolation(uuid);
+
+test("isolateVm: no packet comes or goes at the VM's tap, and all do after releaseVm", async () => {
+  assert.deepEqual([await guestReaches(router), await reaches(guest, 80)], [true, true]);
+  assert.match(await host.refusal(releaseVm, { vm: "web01" }), /nothing isolates it/);
+  const plan = await host.carryOut(isolateVm, { vm: "web01" });
+  assert.match(plan.steps.join(" "), /^Drop every packet from and to web01 at vnet\d+ \(52:54/);
+  for (const address of [router, router6]) assert.equal(await guestReaches(address), false);
+  for (const address of [guest, guest6]) assert.equal(await reaches(address, 80), false);
+  const { interfaces, dropped, keep } = await isolation();
+  assert.deepEqual(
+    interfaces.map(({ isolated }) => isolated),
+    [true],
+  );
+  assert.ok(dropped > 0);
+  assert.equal(keep, undefined);
+  await host.carryOut(releaseVm, { vm: "web01" });
+  assert.deepEqual([await guestReaches(router), await reaches(guest, 80)], [true, true]);
+  assert.equal((await isolation()).rules, false);
+});
+
+test("isolateVm: those it keeps open connections to one port, and the guest none", async () => {
+  await host.carryOut(isolateVm, { vm: "web01", parameters: { keep: `${router}:22` } });
+  // As after minutes: how to find each other must pass too.
+  await inNetwork("ip", "neigh", "flush", "all");
+  assert.deepEqual([await reaches(guest, 22), await reaches(guest, 80)], [true, false]);
+  assert.deepEqual([await guestReaches(router), await reaches(guest6, 22)], [false, false]);
+
+  const six = { keep: `[${router6}/64]:80` };
+  await host.carryOut(isolateVm, { vm: "web01", parameters: six });
+  await inNetwork("ip", "neigh", "flush", "all");
+  assert.deepEqual([await reaches(guest6, 80), await reaches(guest, 22)], [true, false]);
+  assert.deepEqual((await isolation()).keep, { keep: `[${router6}/64]:80`, via: undefined });
+
+  const unused = { keep: "198.51.100.0/24:4444", via: router };
+  await host.carryOut(isolateVm, { vm: "web01", parameters: unused });
+  assert.deepEqual((await isolation()).keep, unused);
+  // An answer of the port's, by its looks; but it opens a connection.
+  assert.equal(await guestConnects(4444), false);
+  await host.carryOut(releaseVm, { vm: "web01" });
+  assert.equal(await guestConnects(4444), true);
+});
+
+test("isolateVm: what cannot be isolated, or kept open, is refused in words", async () => {
+  const refuse = async (parameters: { keep?: string; via?: string }) =>
+    await host.plan(isolateVm, { vm: "web01", parameters });
+  await assert.rejects(refuse({ keep: "anybody:22" }), { code: "usage" });
+  await assert.rejects(refuse({ via: router }), { code: "operation/refused" });
+  await host.vm("alone");
+  assert.match(await host.refusal(isolateVm, { vm: "alone" }), /it is shutoff, expected running/);
+  const nic = `<interface type="user"><mac address="52:54:00:00:00:22"/></interface>`;
+  const other = await host.vm("user", nic);
+  await host.libvirt.start(other);
+  await assert.rejects(host.plan(isolateVm, { vm: "user" }), {
+    code: "device/unknown",
+    message: /interface 52:54:00:00:00:22 is of type user and has no tap device/,
+  });
+});
+
+test("isolateVm: a VM that is started again is isolated again, whoever starts it", async () => {
+  await host.carryOut(isolateVm, { vm: "web01", parameters: { keep: `${router}:22` } });
+  const nic = { network: "lab", scope: "live" };
+  assert.match(await host.refusal(attachNic, { vm: "web01", parameters: nic }), /it is isolated/);
+  const [before] = (await isolation()).interfaces;
+  await host.libvirt.destroy(uuid);
+  await host.carryOut(startVm, { vm: "web01" });
+  const { state, labels } = await host.agent.hypervisor.domains.find(uuid);
+  assert.deepEqual([state, labels], ["running", [isolatedLabel]]);
+  const again = await isolation();
+  assert.deepEqual([again.interfaces[0]?.isolated, again.keep], [true, undefined]);
+  assert.notEqual(again.interfaces[0]?.tap, before?.tap);
+
+  await host.libvirt.destroy(uuid);
+  await host.libvirt.start(uuid); // not through Casemate, which sees it
+  while ((await isolation()).interfaces[0]?.isolated !== true) {
+    signal.throwIfAborted();
+    await sleep(20);
+  }
+  const plan = await host.carryOut(releaseVm, { vm: "web01" });
+  assert.deepEqual(await host.settle(releaseVm, plan), { outcome: "done" });
+  assert.deepEqual((await host.agent.hypervisor.domains.find(uuid)).labels, []);
+});
+
+test("isolateVm: rules of a run that ended hold nothing of another VM that has the device's name by now", async () => {
+  const nic = `<interface type="network"><source network="lab"/><target dev="lab-tap"/></interface>`;
+  const [first, second] = [await host.vm("first", nic), await host.vm("second", nic)];
+  await host.libvirt.start(first);
+  const plan = await host.carryOut(isolateVm, { vm: "first" });
+  await host.libvirt.destroy(first);
+  await host.libvirt.start(second);
+  const { network } = host.agent.hypervisor;
+  const { interfaces, rules } = await network.isolation(second);
+  assert.deepEqual([interfaces[0]?.tap, interfaces[0]?.isolated, rules], ["lab-tap", false, false]);
+  const table = ["nft", "list", "table", "netdev", "casemate"];
+  const { stdout } = await run("nsenter", ["--net", "-t", `${findQemuProcess(second)}`, ...table]);
+  // Where the kernel has hooked them to the new device, they let pass whatever is not the old one's.
+  for (const [, device] of stdout.matchAll(/[io]if != (\S+) accept/g))
+    assert.match(device ?? "", /^\d+$/);
+  assert.deepEqual(await isolateVm.look({ host: host.agent, plan, executed: false }, never), {
+    kind: "undone",
+  });
+});

@@ -1,0 +1,160 @@
+import assert from "node:assert/strict";
+import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import type { GuestSweep, HostAgent, HostEvent, SweepRequest } from "@casemate/agent";
+import { CasemateError } from "@casemate/core";
+import { detectors, usualAllowances, type Verdict } from "@casemate/inspect";
+import { openSpine, policyDirectory } from "../../../test/spine.fixture.ts";
+import { suspicionOf, verdictOf } from "../../../test/verdicts.ts";
+import { keepSweeps } from "./keep-sweeps.ts";
+import { usualSweeps } from "./sweep-settings.ts";
+
+/** Sweeps over libvirt's test driver, whose VM has no memory: `answer` says what detectors find in it. */
+async function open(
+  t: TestContext,
+  answer: (request: SweepRequest) => Pick<GuestSweep, "verdicts" | "cpuMs">,
+  more: { readonly policyDirectory?: string } = {},
+) {
+  const fixture = await openSpine(t, more);
+  const { services, host, vm, failures } = fixture;
+  const requests: SweepRequest[] = [];
+  const listeners = new Set<(event: HostEvent) => void>();
+  const agent: HostAgent = {
+    ...{ id: host.id, name: host.name, uri: host.uri, hypervisor: host.hypervisor },
+    status: () => host.status(),
+    listVms: (signal) => host.listVms(signal),
+    inspect: () => assert.fail("nobody looks here"),
+    scan: () => assert.fail("nobody scans here"),
+    watchFiles: () => assert.fail("nobody watches here"),
+    async sweep(_uuid, request) {
+      requests.push(request);
+      return { subject: vm.name, takenAt: new Date(), elapsedMs: 1, ...answer(request) };
+    },
+    subscribe(listener) {
+      listeners.add(listener);
+      return { [Symbol.dispose]: () => void listeners.delete(listener) };
+    },
+    [Symbol.asyncDispose]: async () => {},
+  };
+  const parts = { ...services, allowancesOf: () => usualAllowances };
+  const sweeps = keepSweeps(agent, parts, usualSweeps, (thrown) => failures.push(thrown));
+  t.after(() => sweeps[Symbol.asyncDispose]());
+  const tell = (what: string) => {
+    for (const each of listeners) each({ at: new Date(), type: "vm", what, vm });
+  };
+  return { ...fixture, sweeps, requests, tell };
+}
+
+/** Every detector that is asked looked at everything. */
+function clean({ detectors: asked }: SweepRequest): readonly Verdict[] {
+  return asked.map((detector) => verdictOf([], { detector }));
+}
+
+const kernelOnly = detectors.filter(({ needs }) =>
+  needs.every((need: string) => need.startsWith("kernel")),
+);
+const dear = kernelOnly.filter(({ cost }) => cost === "high").map(({ id }) => id);
+const cheap = kernelOnly.filter(({ cost }) => cost === "low").map(({ id }) => id);
+
+test("keepSweeps: what a sweep finds is a finding, and one that looks at all closes it", async (t) => {
+  let found = [suspicionOf("1")];
+  const { sweeps, services, vm } = await open(t, (request) => ({
+    verdicts: clean(request).map((each, index) => (index === 0 ? verdictOf(found) : each)),
+    cpuMs: 1,
+  }));
+  const state = await sweeps.now(vm.uuid);
+  assert.equal(state.verdict, "suspicious");
+  const [finding] = await services.findings.list();
+  assert.equal(finding?.vm.name, vm.name);
+  assert.equal(finding.state, "open");
+  found = [];
+  assert.equal((await sweeps.now(vm.uuid)).lastSweep?.cpuMs, 1);
+  assert.equal((await services.findings.get(finding.id)).state, "closed");
+});
+
+test("keepSweeps: what no policy lets it read is not read, and its checks did not look", async (t) => {
+  const { sweeps, vm, requests } = await open(t, (request) => ({
+    verdicts: clean(request),
+    cpuMs: 1,
+  }));
+  const state = await sweeps.now(vm.uuid);
+  assert.deepEqual(requests[0]?.classes, ["kernelMetadata", "kernelText"]);
+  assert.equal(state.coverage.looked, kernelOnly.length);
+  assert.equal(state.coverage.total, detectors.length);
+  assert.equal(state.verdict, detectors.length > kernelOnly.length ? "inconclusive" : "clean");
+});
+
+test("keepSweeps: a policy of the site lets it read more of some VMs", async (t) => {
+  const policies = await mkdtemp(join(tmpdir(), "casemate-policy-"));
+  t.after(() => rm(policies, { recursive: true, force: true }));
+  await cp(policyDirectory, policies, { recursive: true });
+  await writeFile(
+    join(policies, "site.cedar"),
+    `@id("watch-reads-user-memory")
+permit (
+  principal == User::"system:watch",
+  action == Action::"vm.inspect.userMemory",
+  resource
+) when { context.source == Source::"system" && resource.name == "test" };`,
+  );
+  const answer = (request: SweepRequest) => ({ verdicts: clean(request), cpuMs: 1 });
+  const { sweeps, vm, requests } = await open(t, answer, { policyDirectory: policies });
+  await sweeps.now(vm.uuid);
+  assert.deepEqual(requests[0]?.classes, ["kernelMetadata", "kernelText", "userMemory"]);
+});
+
+test("keepSweeps: dear detectors wait for their turn, and what costs too much waits for its budget", async (t) => {
+  let cpuMs = 10;
+  const { sweeps, vm, requests } = await open(t, (request) => ({
+    verdicts: clean(request),
+    cpuMs,
+  }));
+  await sweeps.now(vm.uuid);
+  assert.deepEqual(new Set(requests[0]?.detectors), new Set([...cheap, ...dear]));
+  assert.equal(requests[0]?.withDisks, dear.length > 0);
+  cpuMs = 100_000;
+  await sweeps.now(vm.uuid);
+  assert.deepEqual(requests[1]?.detectors, cheap);
+  assert.equal(requests[1]?.withDisks, false);
+  const state = await sweeps.now(vm.uuid);
+  assert.equal(requests.length, 2, "the budget is spent");
+  assert.ok(state.budget.cpuMsLeft < 0);
+  assert.ok(state.budget.cpuMsLastMinute >= 100_000);
+  assert.equal(state.budget.pauseUs, 0);
+});
+
+test("keepSweeps: a guest that cannot be looked into is not clean, says why, and is tried again", async (t) => {
+  let broken = true;
+  const { sweeps, vm, failures } = await open(t, (request) => {
+    if (broken) throw new CasemateError("kernel/not-found", "Cannot find a kernel: none is there.");
+    return { verdicts: clean(request), cpuMs: 1 };
+  });
+  const state = await sweeps.now(vm.uuid);
+  assert.equal(state.verdict, "inconclusive");
+  assert.equal(state.failure?.code, "kernel/not-found");
+  const wait = Date.parse(state.nextSweep ?? "") - Date.now();
+  assert.ok(wait < usualSweeps.interval);
+  broken = false;
+  assert.equal((await sweeps.now(vm.uuid)).failure, undefined);
+  assert.deepEqual(failures, []);
+});
+
+test("keepSweeps: a VM that starts is another guest, one that stops is swept no more", async (t) => {
+  const { sweeps, vm, tell, services } = await open(t, (request) => ({
+    verdicts: clean(request),
+    cpuMs: 1,
+  }));
+  await sweeps.now(vm.uuid);
+  tell("started");
+  const anew = sweeps.stateOf(vm.uuid);
+  assert.deepEqual(anew?.detectors, []);
+  assert.ok(Date.parse(anew?.nextSweep ?? "") - Date.now() <= 5_000);
+  tell("stopped");
+  assert.equal(sweeps.stateOf(vm.uuid), undefined);
+  await sweeps[Symbol.asyncDispose]();
+  const facts = await Array.fromAsync(services.ledger.walk());
+  const kinds = facts.map(({ kind }) => kind).filter((kind) => kind.startsWith("watch/"));
+  assert.deepEqual(kinds, ["watch/began", "watch/ended"]);
+});

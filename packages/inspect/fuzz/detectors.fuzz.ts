@@ -1,0 +1,80 @@
+/**
+ * Has every detector look at dumps whose structures were changed where the detector reads them.
+ *
+ *     node packages/inspect/fuzz/detectors.fuzz.ts --dump FILE [--seed N] [--count N]
+ */
+import assert from "node:assert/strict";
+import { LookReport } from "../src/detect/look-report.ts";
+import {
+  type AnyDetector,
+  attach,
+  DATA_CLASSES,
+  type DataClass,
+  detectors,
+  type Grant,
+  ProfileCache,
+} from "../src/index.ts";
+import { mutate, type Target } from "./mutate.ts";
+import { MutatedMemory } from "./mutated-memory.ts";
+import { openDump } from "./open-dump.ts";
+import { Prng } from "./prng.ts";
+import { ReadRecorder } from "./read-recorder.ts";
+import { runFuzz } from "./run-fuzz.ts";
+import { type Outcome, verifyOutcome } from "./verify-outcome.ts";
+
+/** Looks have less than by default, which is what those take that never end. */
+const BUDGET_MS = 1_000;
+/** What one suspicion may be long; names in it are the guest's. */
+const MAX_TEXT = 256 * 1024;
+
+await runFuzz(async (dump) => {
+  const base = await openDump(dump);
+  const memory = new MutatedMemory(base);
+  const profiles = new ProfileCache();
+  const kernel = attach(memory, { profiles });
+  const grant = kernel.grant(...DATA_CLASSES);
+  const recorder = new ReadRecorder(base, (index) => memory.clean(index));
+  const recorded = attach(recorder, { profiles }).grant(...DATA_CLASSES);
+  const targets = detectors.map((detector): { detector: AnyDetector; target: Target } => {
+    recorder.take();
+    check(detector, recorded, 60_000);
+    return { detector, target: { reads: recorder.take(), facts: kernel.facts } };
+  });
+
+  return (seed) => {
+    const prng = new Prng(seed);
+    const { detector, target } = prng.pick(targets);
+    memory.reset();
+    mutate(memory, target, prng);
+    const look = () => check(detector, grant, BUDGET_MS);
+    return `${detector.id} ${verifyOutcome(BUDGET_MS, look)}`;
+  };
+});
+
+/** One look of a detector; what it tells must be such that it can be shown and kept. */
+function check(detector: AnyDetector, grant: Grant<DataClass>, milliseconds: number): Outcome {
+  let report = new LookReport();
+  const { damaged } = grant.look(
+    (access, budget) => {
+      report = new LookReport();
+      detector.check(access, {
+        budget,
+        files: undefined,
+        kept: new Map(),
+        allowances: { rawSockets: [], codeMakers: [] },
+        report: (suspicion) => report.add(suspicion),
+        looked: (count) => report.look(count),
+        missed: (what, reason, count) => report.miss(what, reason, count),
+      });
+    },
+    { milliseconds },
+  );
+  for (const suspicion of report.suspicions) {
+    const text = JSON.stringify(suspicion);
+    assert.ok(text.length < MAX_TEXT, `a suspicion of ${text.length} characters`);
+    assert.ok(suspicion.key.isWellFormed() && suspicion.title.isWellFormed(), "a broken text");
+  }
+  const { looked, total } = report.coverage;
+  assert.ok(Number.isSafeInteger(looked) && looked <= total, `${looked} of ${total} things`);
+  return damaged.length > 0 || report.missed.length > 0 ? "damaged" : "rows";
+}

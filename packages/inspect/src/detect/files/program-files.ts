@@ -1,0 +1,67 @@
+import type { Gva } from "@casemate/core";
+import type { KernelReader } from "../../kernel/kernel-reader.ts";
+import { type CachedPage, cachedPages } from "../../linux/cached-pages.ts";
+import { pathWriter } from "../../linux/d-path.ts";
+import { fileUserPath } from "../../linux/file-user-path.ts";
+import { findInit } from "../../linux/find-init.ts";
+import { getFsRoot } from "../../linux/get-fs-root.ts";
+
+/** A file that processes run code of. */
+export interface ProgramFile {
+  /** As the guest's first process sees it. HOSTILE. */
+  readonly path: string;
+  /** Whether it is on a disk: files of tmpfs are not. */
+  readonly isOnDisk: boolean;
+  /** Where it is on the guest's disks; `undefined` where it is out of the first process's sight, as in containers. */
+  readonly diskPath: string | undefined;
+  /** Address of the `inode` that has the pages. */
+  readonly inode: Gva;
+  readonly inodeNumber: bigint;
+  /** In bytes. */
+  readonly size: number;
+  /** The same for as long as nobody changes the file through the kernel. */
+  readonly version: string;
+  /** What of it is in RAM, by number of page; read when it is first asked for. */
+  readonly pages: () => ReadonlyMap<number, CachedPage>;
+}
+
+/** `HUGETLBFS_MAGIC` (include/uapi/linux/magic.h): its pages are counted otherwise. */
+const HUGETLBFS_MAGIC = 0x9584_58f6;
+
+/** Describes the files behind `struct file`s, each once a look; `undefined` of those without pages of 4 KiB. */
+export function programFiles(kernel: KernelReader): (file: Gva) => ProgramFile | undefined {
+  const mapping = kernel.struct("file").pointer("f_mapping");
+  const host = kernel.struct("address_space").pointer("host");
+  const type = kernel.struct("inode");
+  const magic = type.number("i_sb->s_magic");
+  const disk = type.pointer("i_sb->s_bdev");
+  const device = type.number("i_sb->s_dev");
+  const number = type.bigint("i_ino");
+  const size = type.number("i_size");
+  const changed = ["sec", "nsec"].map((part) =>
+    type.bigint(`i_ctime_${part}`, `__i_ctime.tv_${part}`, `i_ctime.tv_${part}`),
+  );
+  const userPath = fileUserPath(kernel);
+  const paths = pathWriter(kernel, getFsRoot(kernel, findInit(kernel)));
+  const readPages = cachedPages(kernel);
+  const known = new Map<Gva, ProgramFile | undefined>();
+  const describe = (file: Gva, pagesAt: Gva): ProgramFile | undefined => {
+    const inode = host(pagesAt);
+    if (inode === 0n || magic(inode) === HUGETLBFS_MAGIC) return undefined;
+    const user = userPath(file);
+    let pages: ReadonlyMap<number, CachedPage> | undefined;
+    return {
+      path: paths.dPath(user),
+      isOnDisk: disk(inode) !== 0n,
+      diskPath: paths.pathBelowRoot(user),
+      ...{ inode, inodeNumber: number(inode), size: size(inode) },
+      version: [device, number, size, ...changed].map((read) => read(inode)).join(" "),
+      pages: () => (pages ??= readPages(pagesAt)),
+    };
+  };
+  return (file) => {
+    const pagesAt = mapping(file);
+    if (!known.has(pagesAt)) known.set(pagesAt, describe(file, pagesAt));
+    return known.get(pagesAt);
+  };
+}

@@ -1,0 +1,93 @@
+import { formatAddress, gpa } from "@casemate/core";
+import { type MovedPage, walkMovedPages } from "../linux/walk-moved-pages.ts";
+import { describeDeviations, REMEDIATION } from "./code/describe-deviations.ts";
+import { describeStrayCall } from "./code/describe-stray-call.ts";
+import { KernelState } from "./code/kernel-state.ts";
+import { loadKernelCode } from "./code/load-kernel-code.ts";
+import { WatchedCode } from "./code/watched-code.ts";
+import { defineDetector, type Inspection } from "./detector.ts";
+import type { Suspicion } from "./suspicion.ts";
+
+const PAGE = 4096;
+
+/** The kernel's code, byte by byte, against the kernel on the guest's own disk as it patches itself. */
+export const kernelText = defineDetector({
+  id: "kernel-text",
+  title: "Code of the kernel",
+  techniques: ["T1014", "T1601"],
+  needs: ["kernelMetadata", "kernelText"],
+  cost: "high",
+  blindTo: [
+    "Code that was changed in the kernel's file on the disk as well, before it was started.",
+    "Functions that the kernel's own data sends elsewhere: system-call tables, registered tracers and probes.",
+    "Code that runs outside of the kernel's image: modules, BPF programs, memory that is nobody's.",
+    "Code that is changed and changed back between two looks.",
+  ],
+  check({ kernel, text }, inspection) {
+    const { start, end } = text.range;
+    const length = Number(end - start);
+    const pages = Math.ceil(length / PAGE);
+    const state = new KernelState(kernel);
+    const code = keptCode(state, inspection, length);
+    if (code === undefined) {
+      const { release, buildId } = kernel.facts;
+      inspection.missed(
+        "the kernel's code",
+        `No disk of the guest that can be read has the kernel ${release} of build-id ${buildId ?? "unknown"}.`,
+        pages,
+      );
+      return;
+    }
+    const live = text.view(start, length);
+    const deviations = code.check(live, state);
+    for (const each of describeDeviations(deviations, code, live, "the kernel", state)) {
+      inspection.report(each);
+    }
+    for (const each of code.strayCalls(state)) inspection.report(describeStrayCall(each, state));
+    for (const page of walkMovedPages(kernel, start, end)) {
+      inspection.report(describeMovedPage(page));
+    }
+    inspection.looked(pages);
+  },
+});
+
+function describeMovedPage({ address, physical, expected }: MovedPage): Suspicion {
+  const at = formatAddress(address);
+  return {
+    key: `page of the kernel's code at ${at}`,
+    title: `The page at ${at} of the kernel's code is mapped to other memory than the kernel was loaded to.`,
+    severity: "critical",
+    because:
+      "Processors run what is mapped; who looks at the kernel's own memory sees the sound code.",
+    techniques: ["T1014", "T1601"],
+    evidence: [
+      {
+        what: "page of the kernel's code",
+        address: at,
+        expected: `guest-physical ${formatAddress(gpa(expected))}`,
+        seen: physical === undefined ? "no page" : `guest-physical ${formatAddress(gpa(physical))}`,
+        path: ["init_top_pgt"],
+      },
+    ],
+    remediation: REMEDIATION,
+  };
+}
+
+/** What is compared with, kept for as long as the same kernel runs on the same processors. */
+function keptCode(
+  state: KernelState,
+  { files, kept }: Inspection,
+  length: number,
+): WatchedCode | undefined {
+  const { release, buildId, textBase, physicalBase } = state.kernel.facts;
+  const key = `${buildId} ${textBase} ${physicalBase} ${state.features}`;
+  const known = kept.get(key);
+  if (known instanceof WatchedCode) return known;
+  const file = buildId === undefined ? undefined : files?.kernel(release, buildId);
+  const start = state.symbol("_stext") ?? state.symbol("_text");
+  if (file === undefined || start === undefined) return undefined;
+  const code = new WatchedCode(loadKernelCode(file, state), start, length);
+  kept.clear();
+  kept.set(key, code);
+  return code;
+}

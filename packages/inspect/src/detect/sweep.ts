@@ -1,0 +1,158 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { toCasemateError } from "@casemate/core";
+import type { Budget } from "../budget.ts";
+import type { Access, DataClass } from "../kernel/data-class.ts";
+import type { Consistency } from "../kernel/grant.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import type { Allowances, Detector } from "./detector.ts";
+import type { AnyDetector } from "./detectors.ts";
+import type { GuestFiles } from "./guest-files.ts";
+import { LookReport } from "./look-report.ts";
+import type { Suspicion } from "./suspicion.ts";
+import type { Verdict } from "./verdict.ts";
+
+/** What one sweep does, and what it may use. */
+export interface SweepOptions {
+  readonly detectors: readonly AnyDetector[];
+  /** The classes of data that may be read: detectors that need others are inconclusive. */
+  readonly classes: readonly DataClass[];
+  /** Time of each detector's look, in milliseconds; those of high cost have ten times as much. */
+  readonly budget: number;
+  readonly allowances: Allowances;
+  readonly files?: GuestFiles | undefined;
+  /** What detectors keep of this guest from sweep to sweep, by their ids. */
+  readonly kept: Map<string, Map<string, unknown>>;
+}
+
+/**
+ * Waits between the looks that a suspicion must outlive, in milliseconds: what is only in the middle of a
+ * change is settled by looking again, and a processor of the guest may be off the host's for a while.
+ */
+const SETTLING: readonly number[] = [2, 20, 100, 400];
+
+/** A look in which the guest never held still does not acquit, but is tried again this often. */
+const TORN_TRIES = 3;
+/** What such a guest is left to itself for before that, in milliseconds. */
+const TORN_WAIT = 20;
+
+/** How much more time detectors of high cost have. */
+const HIGH_COST = 10;
+
+/** What one look of a detector brought, and what it cost. */
+interface Reading {
+  readonly report: LookReport;
+  readonly consistency: Consistency;
+  readonly attempts: number;
+  readonly steps: number;
+}
+
+/** Has each detector look at the guest. What one of them cannot do is in its verdict; none ends the sweep. */
+export async function sweep(
+  kernel: Kernel,
+  options: SweepOptions,
+  signal?: AbortSignal,
+): Promise<readonly Verdict[]> {
+  const verdicts: Verdict[] = [];
+  for (const detector of options.detectors) {
+    signal?.throwIfAborted();
+    verdicts.push(await settle(kernel, detector, options, signal));
+  }
+  return verdicts;
+}
+
+/** Looks until what was found stands still: only what every look sees is told. */
+async function settle(
+  kernel: Kernel,
+  detector: AnyDetector,
+  options: SweepOptions,
+  signal?: AbortSignal,
+): Promise<Verdict> {
+  const started = performance.now();
+  let reading = look(kernel, detector, options);
+  let { suspicions } = reading.report;
+  let { attempts: looks, steps } = reading;
+  for (const wait of kernel.isLive ? SETTLING : []) {
+    if (suspicions.length === 0) break;
+    for (let tries = 1; ; tries += 1) {
+      await sleep(tries === 1 ? wait : TORN_WAIT, undefined, { signal });
+      reading = look(kernel, detector, options);
+      looks += reading.attempts;
+      steps += reading.steps;
+      const seen = new Set(reading.report.suspicions.map(({ key }) => key));
+      const isAgain = suspicions.every(({ key }) => seen.has(key));
+      if (isAgain || reading.consistency !== "torn" || tries === TORN_TRIES) break;
+    }
+    const before = new Set(suspicions.map(({ key }) => key));
+    suspicions = reading.report.suspicions.filter(({ key }) => before.has(key));
+  }
+  const { report, consistency } = reading;
+  const { missed, coverage } = report;
+  const milliseconds = performance.now() - started;
+  const verdict = judge(suspicions, report);
+  const cost = { consistency, looks, steps, milliseconds };
+  return { detector: detector.id, verdict, suspicions, missed, coverage, ...cost };
+}
+
+function judge(suspicions: readonly Suspicion[], { missed }: LookReport): Verdict["verdict"] {
+  if (suspicions.length > 0) return "suspicious";
+  return missed.length > 0 ? "inconclusive" : "clean";
+}
+
+function look(kernel: Kernel, detector: AnyDetector, options: SweepOptions): Reading {
+  const { needs, cost } = detector;
+  const refused = needs.filter((need) => !options.classes.includes(need));
+  if (refused.length > 0) {
+    const report = new LookReport();
+    report.miss("everything", `It needs leave to read ${refused.join(" and ")}.`);
+    return { report, consistency: "consistent", attempts: 0, steps: 0 };
+  }
+  const milliseconds = options.budget * (cost === "high" ? HIGH_COST : 1);
+  let report = new LookReport();
+  try {
+    const seen = kernel.grant(...needs).look(
+      (access, budget) => {
+        // Of an attempt that the guest tore nothing is kept.
+        report = new LookReport();
+        inspect(detector, access, budget, options, report);
+      },
+      { milliseconds },
+    );
+    for (const { object, reason } of seen.damaged) report.miss(object, reason);
+    if (seen.consistency === "torn") {
+      report.miss("one moment", "The guest changed at every look what was looked at.");
+    }
+    const { consistency, attempts, steps } = seen;
+    return { report, consistency, attempts, steps };
+  } catch (thrown) {
+    report.miss("the rest", toCasemateError(thrown).message);
+    return { report, consistency: "torn", attempts: 1, steps: 0 };
+  }
+}
+
+/** One attempt; what it found before it broke off stays found. */
+function inspect<Needs extends DataClass>(
+  detector: Detector<Needs>,
+  access: Access<Needs>,
+  budget: Budget,
+  { files, allowances, kept }: SweepOptions,
+  report: LookReport,
+): void {
+  let own = kept.get(detector.id);
+  if (own === undefined) {
+    own = new Map();
+    kept.set(detector.id, own);
+  }
+  try {
+    detector.check(access, {
+      ...{ budget, files, allowances, kept: own },
+      report: (suspicion) => report.add(suspicion),
+      looked: (count) => report.look(count),
+      missed: (what, reason, count) => report.miss(what, reason, count),
+    });
+  } catch (thrown) {
+    const { code, message } = toCasemateError(thrown);
+    // What contradicts itself may only be in the middle of a change: the look is tried again.
+    if (code === "kernel/damaged" || !/^(kernel|inspect|disk)\//.test(code)) throw thrown;
+    report.miss("the rest", message);
+  }
+}

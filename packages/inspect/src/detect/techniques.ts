@@ -1,0 +1,30 @@
+/** What attackers do, by the numbers of MITRE ATT&CK for Enterprise (version 16), as detectors name it. */
+export const techniques = {
+  "T1003.007": "OS Credential Dumping: Proc Filesystem",
+  T1014: "Rootkit",
+  T1027: "Obfuscated Files or Information",
+  T1036: "Masquerading",
+  T1040: "Network Sniffing",
+  T1055: "Process Injection",
+  "T1055.008": "Process Injection: Ptrace System Calls",
+  T1068: "Exploitation for Privilege Escalation",
+  T1095: "Non-Application Layer Protocol",
+  T1205: "Traffic Signaling",
+  T1480: "Execution Guardrails",
+  T1497: "Virtualization/Sandbox Evasion",
+  T1546: "Event Triggered Execution",
+  "T1547.006": "Boot or Logon Autostart Execution: Kernel Modules and Extensions",
+  T1548: "Abuse Elevation Control Mechanism",
+  T1554: "Compromise Host Software Binary",
+  T1556: "Modify Authentication Process",
+  T1557: "Adversary-in-the-Middle",
+  T1562: "Impair Defenses",
+  T1564: "Hide Artifacts",
+  "T1564.006": "Hide Artifacts: Run Virtual Instance",
+  "T1574.006": "Hijack Execution Flow: Dynamic Linker Hijacking",
+  T1601: "Modify System Image",
+  T1611: "Escape to Host",
+  T1620: "Reflective Code Loading",
+} as const;
+
+export type TechniqueId = keyof typeof techniques;

@@ -1,0 +1,66 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { ensureImage, labCacheDir } from "@casemate/lab";
+import type { Verdict } from "../../src/index.ts";
+import { chosen } from "./chosen.ts";
+import type { GuestEditor } from "./guest-editor.ts";
+import { guestLoad } from "./guest-load.ts";
+import { startGuest } from "./start-guest.ts";
+import { describe } from "./try-case.ts";
+
+/** Of all detectors of low cost; those that read much of memory have one sweep in each ten. */
+const SWEEPS = 500;
+/** So many processes at least come and go meanwhile. */
+const LEAST_FORKS = 100;
+const HIGH_COST_EACH = 10;
+/** Between two sweeps, so that the guest's processor gets to something, in milliseconds. */
+const PAUSE = 20;
+
+const stable = ["bullseye", "bookworm", "trixie"];
+const idsOf = (cost: string) =>
+  chosen.detectors.filter((each) => each.cost === cost).map(({ id }) => id);
+
+/** How many processes the guest has made since its boot. */
+async function forks(guest: GuestEditor): Promise<number> {
+  const said = await guest.run("cat /proc/stat");
+  return Number(/^processes (\d+)$/m.exec(said)?.[1]);
+}
+
+test("detectors: say nothing of guests that are busy", { concurrency: 2 }, async (t) => {
+  await ensureImage({ cacheDir: labCacheDir });
+  await Promise.all(
+    chosen.kinds
+      .filter(({ suite }) => stable.includes(suite))
+      .map((kind) =>
+        t.test(kind.title, async (t) => {
+          await using started = await startGuest(kind);
+          const { guest } = started;
+          const before = await forks(guest);
+          for (const command of Object.values(guestLoad)) await guest.start(command);
+          const alarms = new Map<string, string>();
+          const missed = new Map<string, number>();
+          const note = (verdicts: readonly Verdict[]) => {
+            for (const verdict of verdicts) {
+              const { detector, suspicions } = verdict;
+              for (const { key } of suspicions)
+                alarms.set(`${detector}: ${key}`, describe(verdict));
+              if (verdict.missed.length > 0) missed.set(detector, (missed.get(detector) ?? 0) + 1);
+            }
+          };
+          for (let i = 0; i < SWEEPS; i += 1) {
+            for (const cost of i % HIGH_COST_EACH === 0 ? ["low", "high"] : ["low"]) {
+              const ids = idsOf(cost);
+              if (ids.length > 0) note(await guest.sweep(...ids));
+            }
+            await sleep(PAUSE);
+          }
+          for (const [detector, count] of missed)
+            t.diagnostic(`${detector}: ${count} inconclusive`);
+          const made = (await forks(guest)) - before;
+          assert.ok(made > LEAST_FORKS, `the guest made ${made} processes, expected it to be busy`);
+          assert.deepEqual([...alarms.values()], []);
+        }),
+      ),
+  );
+});
