@@ -33,6 +33,7 @@ const imageTest = "packages/lab/src/image/ensure-image.guest.test.ts";
 const longest = [
   "packages/inspect/test/views.guest.test.ts",
   "packages/inspect/test/detect/detect.guest.test.ts",
+  "packages/inspect/test/detect/detect-load.guest.test.ts",
   "packages/control/test/faults.guest.test.ts",
   "packages/cli/src/up.guest.test.ts",
   "packages/inspect/test/hostile.guest.test.ts",

@@ -47,5 +47,7 @@ export const testPackages = Object.freeze({
   zstd: "compresses what the tests expand",
   "python3-packaging": "what the tests compare Python's versions with",
   cpio: "reads the lab's initramfs back in the tests",
+  gcc: "builds the kernel module that the detectors must find",
+  "linux-libc-dev": "the numbers of system calls that the tests compare with",
   "chromium-headless-shell": "makes passkeys as browsers do",
 });

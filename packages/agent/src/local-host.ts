@@ -52,6 +52,8 @@ export async function attachHost(
     const scans = new LocalScans(new HostContext(host, directories));
     // What cannot be ended now is ended when libvirt is connected to anew.
     await scans.endAbandoned().catch(() => {});
+    // Not awaited: with many VMs it takes seconds, and what is not isolated then shows in its isolation.
+    hypervisor.network.renewAll().catch(() => {});
     return new LocalHost(host, state.info.hostname, place, pauses, { hypervisor, scans });
   }
   await host[Symbol.asyncDispose]();
@@ -233,7 +235,10 @@ class LocalHost implements HostAgent {
       const told = asHostEvent(event);
       if (told !== undefined) for (const listener of this.#listeners) listener(told);
       // What could not be ended while libvirt was away can be now; what fails is found at the next start.
-      if (event.kind === "connected") this.#scans.endAbandoned().catch(() => {});
+      if (event.kind === "connected") {
+        this.#scans.endAbandoned().catch(() => {});
+        this.hypervisor.network.renewAll().catch(() => {});
+      }
       if (event.kind === "lifecycle" && event.event === "started") {
         // Not awaited either: what is not isolated then shows in its isolation.
         this.hypervisor.network.renew(event.uuid).catch(() => {});

@@ -62,7 +62,7 @@ export interface Assembly {
 /**
  * Opens everything in the data directory, in the order in which it depends on each other; `stack` closes it.
  *
- * Throws `data/*`, `disk/full`, `ledger/*`, `policy/*`.
+ * Throws `data/*`, `disk/full`, `ledger/*`, `policy/*`, `rule/*`, `config/invalid`.
  */
 export async function assemble(assembly: Assembly, stack: AsyncDisposableStack): Promise<Services> {
   const { directory, hosts, url, onFailure, onAlarm, atFaultPoint } = assembly;

@@ -55,7 +55,7 @@ const approvalPatience = 24 * 60 * 60_000;
 /**
  * Takes the data directory, opens the store and listens.
  *
- * Throws `data/*`, `disk/full`, `ledger/*`, `policy/*`, `listen/*`; then nothing is left behind but the data
+ * Throws `data/*`, `disk/full`, `ledger/*`, `policy/*`, `rule/*`, `config/invalid`, `listen/*`; then nothing is left behind but the data
  * directory.
  */
 export async function startControl(config: ControlConfig): Promise<Control> {

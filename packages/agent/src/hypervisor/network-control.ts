@@ -28,8 +28,8 @@ export interface NetworkIsolation {
 /**
  * Keeps VMs off the network. The kernel holds the rules: they stand while no agent runs, through resets of
  * the guest and while it is paused. They end with the VM's run; the label says that the next is to have
- * them too, with nothing kept open. A VM that is started while no agent runs has its network, which shows
- * here: it is labelled and not isolated.
+ * them too, with nothing kept open. A VM that is started while no agent runs has its network until one does,
+ * which shows here: it is labelled and not isolated.
  *
  * All throw `network/failed`, `system/missing`, `system/not-permitted`.
  */
@@ -45,6 +45,8 @@ export interface NetworkControl {
   isolate(uuid: string, channel: ForensicChannel | undefined, signal?: AbortSignal): Promise<void>;
   /** Isolates anew, with nothing kept open, what is labelled and runs with an interface that is not. */
   renew(uuid: string, signal?: AbortSignal): Promise<void>;
+  /** `renew` for every VM of the host. */
+  renewAll(signal?: AbortSignal): Promise<void>;
   /** Takes label and isolation back; nothing where there is none. */
   release(uuid: string, signal?: AbortSignal): Promise<void>;
 }

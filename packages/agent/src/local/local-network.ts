@@ -60,6 +60,13 @@ export class LocalNetwork implements NetworkControl {
     });
   }
 
+  async renewAll(signal?: AbortSignal): Promise<void> {
+    const vms = await this.#context.list(signal);
+    const wanted = vms.filter(({ labels }) => labels.includes(isolatedLabel));
+    const renewed = await Promise.allSettled(wanted.map(({ uuid }) => this.renew(uuid, signal)));
+    for (const each of renewed) if (each.status === "rejected") throw each.reason;
+  }
+
   release(uuid: string, signal?: AbortSignal): Promise<void> {
     return this.#inTurn(async () => {
       const { labels } = await this.#context.find(uuid, signal);

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
-import { isolatedLabel } from "@casemate/agent";
+import { attachHost, isolatedLabel } from "@casemate/agent";
 import { findQemuProcess } from "@casemate/host";
 import { ensureImage, GuestConsole, labCacheDir } from "@casemate/lab";
 import { TestHost } from "../../test/test-host.fixture.ts";
@@ -119,6 +119,13 @@ async function guestConnects(port: number): Promise<boolean> {
 
 const isolation = async () => await host.agent.hypervisor.network.isolation(uuid);
 
+async function untilIsolated(): Promise<void> {
+  while ((await isolation()).interfaces[0]?.isolated !== true) {
+    signal.throwIfAborted();
+    await sleep(20);
+  }
+}
+
 test("isolateVm: no packet comes or goes at the VM's tap, and all do after releaseVm", async () => {
   assert.deepEqual([await guestReaches(router), await reaches(guest, 80)], [true, true]);
   assert.match(await host.refusal(releaseVm, { vm: "web01" }), /nothing isolates it/);
@@ -191,10 +198,12 @@ test("isolateVm: a VM that is started again is isolated again, whoever starts it
 
   await host.libvirt.destroy(uuid);
   await host.libvirt.start(uuid); // not through Casemate, which sees it
-  while ((await isolation()).interfaces[0]?.isolated !== true) {
-    signal.throwIfAborted();
-    await sleep(20);
-  }
+  await untilIsolated();
+
+  await inNetwork("nft", "delete", "table", "netdev", "casemate"); // as if it had started meanwhile
+  assert.deepEqual((await isolation()).interfaces[0]?.isolated, false);
+  await using _again = await attachHost({ uri: host.daemon.uri });
+  await untilIsolated();
   const plan = await host.carryOut(releaseVm, { vm: "web01" });
   assert.deepEqual(await host.settle(releaseVm, plan), { outcome: "done" });
   assert.deepEqual((await host.agent.hypervisor.domains.find(uuid)).labels, []);

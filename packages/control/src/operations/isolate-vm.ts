@@ -47,10 +47,10 @@ export const isolateVm = defineOperation({
       steps: [
         ...(now.rules ? [`Replace the isolation that ${vm.name} has.`] : []),
         `Drop every packet from and to ${vm.name} at ${taps.join(", ")}.`,
-        ...(keep === undefined
+        ...(channel === undefined
           ? []
           : [
-              `Let TCP connections pass that ${kept} stands for, opened from there${via === undefined ? "" : `, through ${via}`}.`,
+              `Let those TCP connections pass that ${channel.address}/${channel.prefix} opens to its port ${channel.port}${via === undefined ? "" : `, through ${via}`}.`,
               "The guest cannot renew an address that it was lent: the channel lasts as long as the address.",
             ]),
         ...(vm.hostDevices === 0

@@ -20,7 +20,7 @@ const inherited = "/proc/self/fd/3";
  * Runs nft in the network namespace that has a VM's tap devices: its QEMU's, and this process's own while
  * none runs it. Throws `system/missing`, `memory/not-permitted`, `cancelled`.
  *
- * @param args what nft is told, JSON commands among it: it does not read the sockets that Node gives for pipes.
+ * @param args what nft is told, JSON among it: from its input nft reads no JSON where that is a socket, as Node's pipes are.
  */
 export async function runNft(
   uuid: string,

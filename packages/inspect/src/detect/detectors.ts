@@ -17,6 +17,7 @@ import { moduleText } from "./module-text.ts";
 import { nestedHypervisor } from "./nested-hypervisor.ts";
 import { networkTaps } from "./network-taps.ts";
 import { pageTables } from "./page-tables.ts";
+import { preloadedLibraries } from "./preloaded-libraries.ts";
 import { programText } from "./program-text.ts";
 import { systemCalls } from "./system-calls.ts";
 import { unlistedObjects } from "./unlisted-objects.ts";
@@ -36,6 +37,7 @@ export const detectors: readonly AnyDetector[] = [
   forgedCredentials,
   foreignCode,
   programText,
+  preloadedLibraries,
   kernelText,
   moduleText,
   systemCalls,

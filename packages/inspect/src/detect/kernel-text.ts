@@ -1,4 +1,5 @@
 import { formatAddress, gpa } from "@casemate/core";
+import { type KernelCode, parseKernelCode } from "@casemate/formats/kernel-code";
 import { type MovedPage, walkMovedPages } from "../linux/walk-moved-pages.ts";
 import { describeDeviations, REMEDIATION } from "./code/describe-deviations.ts";
 import { describeStrayCall } from "./code/describe-stray-call.ts";
@@ -28,6 +29,11 @@ export const kernelText = defineDetector({
     const length = Number(end - start);
     const pages = Math.ceil(length / PAGE);
     const state = new KernelState(kernel);
+    const unknown = state.unknownPatching;
+    if (unknown !== undefined) {
+      inspection.missed("the kernel's code", unknown, pages);
+      return;
+    }
     const code = keptCode(state, inspection, length);
     if (code === undefined) {
       const { release, buildId } = kernel.facts;
@@ -83,10 +89,18 @@ function keptCode(
   const key = `${buildId} ${textBase} ${physicalBase} ${state.features}`;
   const known = kept.get(key);
   if (known instanceof WatchedCode) return known;
-  const file = buildId === undefined ? undefined : files?.kernel(release, buildId);
   const start = state.symbol("_stext") ?? state.symbol("_text");
-  if (file === undefined || start === undefined) return undefined;
-  const code = new WatchedCode(loadKernelCode(file, state), start, length);
+  if (buildId === undefined || start === undefined) return undefined;
+  // What was parsed is kept for a look that has time for the rest.
+  const parsed = `file ${buildId}`;
+  let image = kept.get(parsed) as KernelCode | undefined; // nothing else has a key like that
+  if (image === undefined) {
+    const file = files?.kernel(release, buildId);
+    if (file === undefined) return undefined;
+    image = parseKernelCode(Buffer.from(file.buffer, file.byteOffset, file.byteLength));
+    kept.set(parsed, image);
+  }
+  const code = new WatchedCode(loadKernelCode(image, state), start, length);
   kept.clear();
   kept.set(key, code);
   return code;

@@ -37,6 +37,11 @@ export const moduleText = defineDetector({
   ],
   check({ kernel }, inspection) {
     const state = new KernelState(kernel);
+    const unknown = state.unknownPatching;
+    if (unknown !== undefined) {
+      inspection.missed("the code of modules", unknown);
+      return;
+    }
     const read = moduleReader(kernel);
     const regions = moduleRegions(kernel);
     const started = performance.now();

@@ -33,7 +33,7 @@ export const nestedHypervisor = defineDetector({
     "Machines of VirtualBox or VMware one by one: of those it is told that the processor is ready for them.",
   ],
   check({ kernel }, inspection) {
-    const { isThere, listed, files } = takeKvmCensus(kernel);
+    const { isThere, listed, isComplete, files } = takeKvmCensus(kernel);
     inspection.looked();
     if (listed === undefined) {
       inspection.missed(
@@ -49,7 +49,7 @@ export const nestedHypervisor = defineDetector({
         machines.set(file.object, [...(machines.get(file.object) ?? []), file]);
     }
     for (const [kvm, holders] of machines) {
-      const isListed = listed?.includes(kvm);
+      const isListed = isComplete ? listed?.includes(kvm) : undefined;
       inspection.report(machine(kvm, holders.map(owners), isListed));
     }
     const busy = new Set(files.filter(({ kind }) => kind === "vm").map(({ task }) => task));

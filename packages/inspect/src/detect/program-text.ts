@@ -39,7 +39,7 @@ export const programText = defineDetector({
     "Code that no file is behind: foreign-code tells of it.",
     "Data of programs that decides what their code does, such as tables of functions.",
     "Page tables that the kernel was made to change without its books, and memory's copy of a file that nobody changed for long, in seven of eight sweeps.",
-    "Files of containers and of memory against a disk: they are compared with the kernel's copy of the file only.",
+    "Files of tmpfs against a disk, for they have none.",
     "Images of other systems (PE), which Wine and .NET fit to where they are loaded.",
   ],
   check(access, inspection) {
@@ -238,7 +238,7 @@ function areaComparer({ kernel, files }: Reads, inspection: Inspection) {
       }
     }
     for (const [reason, count] of missed) {
-      inspection.missed(`${name}: code of ${file.path}`, reason, count);
+      inspection.missed(`${name}: code of ${file.path}, ${count} pages`, reason);
     }
     return missed.size === 0;
   };

@@ -1,5 +1,6 @@
 import type { Gva } from "@casemate/core";
 import type { KernelReader } from "../kernel/kernel-reader.ts";
+import { isWhole } from "../walk/is-whole.ts";
 import { fileUserPath } from "./file-user-path.ts";
 import { kvmStruct } from "./kvm-struct.ts";
 import { moduleSymbolFinder } from "./module-symbol-finder.ts";
@@ -25,14 +26,20 @@ export interface KvmCensus {
   readonly isThere: boolean;
   /** Machines on `vm_list`, by their `struct kvm`; `undefined` where this kernel does not say where that is. */
   readonly listed: readonly Gva[] | undefined;
+  /** Whether the list could be read to its end. */
+  readonly isComplete: boolean;
   readonly files: readonly KvmFile[];
 }
 
 /** Takes the census. What is damaged is told by the look. */
 export function takeKvmCensus(kernel: KernelReader): KvmCensus {
   const isKvms = kvmMemory(kernel);
-  if (isKvms === undefined) return { isThere: false, listed: [], files: [] };
-  return { isThere: true, listed: readList(kernel), files: [...walkKvmFiles(kernel, isKvms)] };
+  if (isKvms === undefined) return { isThere: false, listed: [], isComplete: true, files: [] };
+  let listed: readonly Gva[] | undefined;
+  const isComplete = isWhole(kernel, () => {
+    listed = readList(kernel);
+  });
+  return { isThere: true, listed, isComplete, files: [...walkKvmFiles(kernel, isKvms)] };
 }
 
 /** Whether an address is KVM's; `undefined` where there is no KVM. */

@@ -1,6 +1,7 @@
 import { type Gva, gva } from "@casemate/core";
 import type { KernelReader } from "../kernel/kernel-reader.ts";
 import { MemoryFault } from "../memory/memory-fault.ts";
+import { highHalf, lowHalf } from "../to-number.ts";
 import type { SlabCache } from "./slab-cache.ts";
 
 /** Pages that hold objects of one cache. */
@@ -30,10 +31,8 @@ export function* walkSlabs(kernel: KernelReader, caches: readonly SlabCache[]): 
   const words = pageType.size / 4;
   const cacheWord = slabType.offset("slab_cache") / 4;
   const perPage = Math.floor(PAGE / pageType.size);
-  const wanted = caches.map(({ address }) => ({
-    low: Number(BigInt.asUintN(32, address)),
-    high: Number(BigInt.asUintN(32, address >> 32n)),
-  }));
+  // By the low half of their addresses: one question for each page, however many caches there are.
+  const wanted = Map.groupBy(caches, ({ address }) => lowHalf(address));
   const { vmemmapBase, directMapBase } = kernel.facts;
 
   for (const { start, end } of kernel.memory.ranges) {
@@ -45,11 +44,10 @@ export function* walkSlabs(kernel: KernelReader, caches: readonly SlabCache[]): 
       if (descriptors === undefined) continue;
       for (let i = 0; i < count; i += 1) {
         const word = i * words + cacheWord;
-        const low = descriptors[word];
-        for (let k = 0; k < wanted.length; k += 1) {
-          if (low !== wanted[k]?.low || descriptors[word + 1] !== wanted[k]?.high) continue;
-          const cache = caches[k];
-          if (cache === undefined) continue;
+        const candidates = wanted.get(descriptors[word] ?? 0);
+        if (candidates === undefined) continue;
+        for (const cache of candidates) {
+          if (descriptors[word + 1] !== highHalf(cache.address)) continue;
           yield {
             cache,
             address: gva(directMapBase + BigInt((first + i) * PAGE)),

@@ -16,6 +16,7 @@ import { moduleTextCases } from "./cases/module-text.ts";
 import { nestedHypervisorCases } from "./cases/nested-hypervisor.ts";
 import { networkTapsCases } from "./cases/network-taps.ts";
 import { pageTablesCases } from "./cases/page-tables.ts";
+import { preloadedLibrariesCases } from "./cases/preloaded-libraries.ts";
 import { programTextCases } from "./cases/program-text.ts";
 import { systemCallsCases } from "./cases/system-calls.ts";
 import { unlistedObjectsCases } from "./cases/unlisted-objects.ts";
@@ -32,6 +33,7 @@ export const cases: readonly DetectorCase[] = [
   ...forgedCredentialsCases,
   ...foreignCodeCases,
   ...programTextCases,
+  ...preloadedLibrariesCases,
   ...systemCallsCases,
   ...interruptDescriptorsCases,
   ...functionTablesCases,

@@ -53,6 +53,13 @@ while :; do
   echo 0 >events/load/opens/enable; echo >kprobe_events
   echo nop >current_tracer; echo >set_ftrace_filter; sleep 0.2
 done`,
+  "probes in the code of programs": `
+mount -t tracefs none /sys/kernel/tracing 2>/dev/null; cd /sys/kernel/tracing
+entry=$(perl -e 'open F, "<", "/bin/sleep"; read F, $head, 64; printf "0x%x", unpack "x24Q", $head')
+while :; do
+  echo "p:programs/starts /bin/sleep:$entry" >uprobe_events; echo 1 >events/programs/starts/enable; sleep 0.3
+  sleep 0.4 & echo 0 >events/programs/starts/enable; echo >uprobe_events; sleep 0.1
+done`,
   "an engine that makes code at run time": `
 while :; do echo xyyz casemate; sleep 0.2; done | grep -P 'x(y+)z [a-m]+(ate)' >/dev/null`,
 };

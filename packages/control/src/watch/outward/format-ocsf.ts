@@ -84,7 +84,7 @@ export function formatOcsf(
       },
     ],
     // Each is what the detector saw: no attribute of the schema is for kernel memory.
-    evidences: evidence.map((each) => ({ name: each.what, data: { ...each } })),
+    evidences: evidence.map((each) => ({ data: { ...each } })),
     unmapped: { severity_by: severityBy },
   };
 }

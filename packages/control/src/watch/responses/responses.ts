@@ -24,6 +24,19 @@ const snapshot = defineResponse({
   }),
 });
 
+const isolate = defineResponse({
+  id: "isolate",
+  summary: "the VM is taken off the network, but for a forensic channel where one is named",
+  parameters: Type.Object(
+    {
+      keep: Type.Optional(Type.String({ maxLength: 64 })),
+      via: Type.Optional(Type.String({ maxLength: 45 })),
+    },
+    closed,
+  ),
+  order: (_finding, parameters) => ({ operation: "vm.isolate", parameters }),
+});
+
 const stop = defineResponse({
   id: "stop",
   summary: "the guest is asked to shut down",
@@ -49,4 +62,4 @@ const restore = defineResponse({
 });
 
 /** Everything that rules can have done, each as an operation of the spine. */
-export const responses: readonly Response[] = [pause, snapshot, stop, kill, restore];
+export const responses: readonly Response[] = [pause, isolate, snapshot, stop, kill, restore];

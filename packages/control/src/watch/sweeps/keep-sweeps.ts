@@ -1,20 +1,20 @@
 import type { DomainDescription, HostAgent, HostEvent } from "@casemate/agent";
 import { CasemateError, milliseconds, toCasemateError } from "@casemate/core";
-import { type Allowances, DATA_CLASSES, type DataClass, detectors } from "@casemate/inspect";
+import { type Allowances, DATA_CLASSES, type DataClass } from "@casemate/inspect";
 import type { FactLog } from "../../facts/fact-log.ts";
 import { type Gate, type VmResource, vmResource } from "../../spine/gate.ts";
 import { watchActor } from "../findings/finding-facts.ts";
 import type { Findings } from "../findings/findings.ts";
-import { CpuBudget } from "./cpu-budget.ts";
 import type { SweepSettings } from "./sweep-settings.ts";
-import { VmVerdicts, type VmWatchState } from "./vm-verdicts.ts";
+import { VmBudget } from "./vm-budget.ts";
+import { isDear, VmVerdicts, type VmWatchState } from "./vm-verdicts.ts";
 import { watchPrincipal } from "./watch-principal.ts";
 
 /** The sweeps over the VMs of one host. */
 export interface Sweeps extends AsyncDisposable {
   /** What is known of a VM that runs; undefined of one that does not. */
   stateOf(uuid: string): VmWatchState | undefined;
-  /** Sweeps now, or waits for the sweep under way. Throws `vm/not-running`; what else keeps it from looking is in its state. */
+  /** Sweeps now, with every detector that may look, whatever is left of the budget. Throws `vm/not-running`; what else keeps it from looking is in its state. */
   now(uuid: string): Promise<VmWatchState>;
 }
 
@@ -31,7 +31,7 @@ export interface SweepParts {
 interface Watched {
   readonly uuid: string;
   readonly watch: VmVerdicts;
-  readonly budget: CpuBudget;
+  readonly budget: VmBudget;
   timer: NodeJS.Timeout | undefined;
   nextAt: number | undefined;
   sweeping: Promise<void> | undefined;
@@ -85,7 +85,7 @@ export function keepSweeps(
       ...{
         uuid,
         watch: new VmVerdicts(),
-        budget: new CpuBudget(settings.cpuPerMinute, Date.now()),
+        budget: new VmBudget(settings.cpuPerMinute, Date.now()),
       },
       ...{ timer: undefined, nextAt: undefined, sweeping: undefined, told: undefined, failures: 0 },
     };
@@ -104,17 +104,17 @@ export function keepSweeps(
   };
 
   /** One at a time of a VM: whoever asks meanwhile waits for it. */
-  const sweep = (each: Watched): Promise<void> => {
-    each.sweeping ??= sweepOnce(each).finally(() => {
+  const sweep = (each: Watched, whole = false): Promise<void> => {
+    each.sweeping ??= sweepOnce(each, whole).finally(() => {
       each.sweeping = undefined;
     });
     return each.sweeping;
   };
 
-  const sweepOnce = async (each: Watched): Promise<void> => {
+  const sweepOnce = async (each: Watched, whole: boolean): Promise<void> => {
     let wait = spread(settings.interval);
     try {
-      await look(each);
+      await look(each, whole);
       each.failures = 0;
     } catch (thrown) {
       if (ended.signal.aborted) return;
@@ -128,15 +128,22 @@ export function keepSweeps(
     if (watched.get(each.uuid) === each) plan(each, wait);
   };
 
-  const look = async ({ uuid, watch: known, budget, ...each }: Watched): Promise<void> => {
+  /** Has all detectors look that may, where it is to be `whole`; else those whose turn it is. */
+  const look = async (
+    { uuid, watch: known, budget, told }: Watched,
+    whole: boolean,
+  ): Promise<void> => {
     const { signal } = ended;
     const vm = await host.hypervisor.domains.find(uuid, signal);
     if (vm.runId === undefined) throw notRunning(vm);
     const resource = vmResource(vm, host);
     known.classes = DATA_CLASSES.filter((each) => mayRead(parts.gate, resource, each));
-    const chosen = known.choose(budget.left(Date.now()), Date.now(), settings.highCostInterval);
+    const now = Date.now();
+    const chosen = whole
+      ? known.permitted
+      : known.choose(budget.left(now), now, settings.highCostInterval);
     if (chosen.length === 0) return;
-    await tell(uuid, known.classes, each.told);
+    await tell(uuid, known.classes, told);
     const swept = await host.sweep(
       uuid,
       {
@@ -144,11 +151,11 @@ export function keepSweeps(
         classes: known.classes,
         budget: milliseconds(settings.look),
         allowances: parts.allowancesOf(resource),
-        withDisks: detectors.some(({ id, cost }) => cost === "high" && chosen.includes(id)),
+        withDisks: chosen.some(isDear),
       },
       signal,
     );
-    budget.spend(swept.cpuMs ?? swept.elapsedMs, Date.now());
+    budget.spend(swept, Date.now());
     known.sweptBy(swept, Date.now());
     const { verdicts, takenAt } = swept;
     const { untold } = await parts.findings.observe({ vm: resource, verdicts, at: takenAt });
@@ -200,20 +207,11 @@ export function keepSweeps(
     }
   };
 
-  const describe = (each: Watched): VmWatchState => {
-    const now = Date.now();
-    const { perMinute } = each.budget;
-    return {
-      ...each.watch.describe(),
-      nextSweep: each.nextAt === undefined ? undefined : new Date(each.nextAt).toISOString(),
-      budget: {
-        cpuMsPerMinute: perMinute,
-        cpuMsLeft: each.budget.left(now),
-        cpuMsLastMinute: each.budget.spent(now),
-        pauseUs: 0,
-      },
-    };
-  };
+  const describe = ({ watch: known, nextAt, budget }: Watched): VmWatchState => ({
+    ...known.describe(),
+    nextSweep: nextAt === undefined ? undefined : new Date(nextAt).toISOString(),
+    budget: budget.describe(Date.now()),
+  });
 
   const subscription = host.subscribe(hear);
   if (host.status().connected) follow(findAll());
@@ -226,7 +224,9 @@ export function keepSweeps(
       const vm = await host.hypervisor.domains.find(uuid);
       if (vm.runId === undefined) throw notRunning(vm);
       const each = watched.get(uuid) ?? watch(uuid, settings.interval);
-      await sweep(each);
+      // What is under way may be one of the small ones.
+      await each.sweeping;
+      await sweep(each, true);
       return describe(each);
     },
     async [Symbol.asyncDispose]() {

@@ -42,33 +42,38 @@ export interface VmWatchState {
 /** The latest verdicts on one VM, and what they come to. */
 export class VmVerdicts {
   readonly #latest = new Map<string, LatestVerdict>();
-  /** What each detector of high cost took last, in milliseconds, and when it looked. */
-  readonly #dear = new Map<string, { readonly cost: number; readonly at: number }>();
+  /** When each detector of high cost looked last. */
+  readonly #dear = new Map<string, number>();
   classes: readonly DataClass[] = [];
   lastSweep: VmWatchState["lastSweep"];
   failure: VmWatchState["failure"];
   untold = 0;
 
+  /** Every detector that may look. */
+  get permitted(): readonly string[] {
+    return detectors.filter((each) => this.#isPermitted(each)).map(({ id }) => id);
+  }
+
   /**
-   * The detectors that are to look now: those of low cost, and of the others those whose turn it is, as
-   * `left` milliseconds allow.
+   * The detectors that are to look now: those of low cost, and one of high cost whose turn it is, as far as
+   * there is processor time left for each kind.
    */
-  choose(left: number, now: number, highCostInterval: number): readonly string[] {
-    if (left <= 0) return [];
+  choose(
+    left: { readonly low: number; readonly high: number },
+    now: number,
+    highCostInterval: number,
+  ): readonly string[] {
     const permitted = detectors.filter((each) => this.#isPermitted(each));
-    const chosen = permitted.filter(({ cost }) => cost === "low").map(({ id }) => id);
-    const dear = permitted
+    const cheap = permitted.filter(({ cost }) => cost === "low").map(({ id }) => id);
+    const [dear] = permitted
       .filter(({ cost }) => cost === "high")
-      .map(({ id }) => ({ id, ...this.#dear.get(id) }))
-      .filter(({ at }) => at === undefined || now - at >= highCostInterval)
-      .toSorted((one, other) => (one.at ?? 0) - (other.at ?? 0));
-    let rest = left;
-    for (const { id, cost = 0 } of dear) {
-      if (cost > rest) continue;
-      rest -= cost;
-      chosen.push(id);
-    }
-    return chosen;
+      .map(({ id }) => ({ id, at: this.#dear.get(id) ?? Number.NEGATIVE_INFINITY }))
+      .filter(({ at }) => now - at >= highCostInterval)
+      .toSorted((one, other) => (one.at < other.at ? -1 : 1));
+    return [
+      ...(left.low > 0 ? cheap : []),
+      ...(left.high > 0 && dear !== undefined ? [dear.id] : []),
+    ];
   }
 
   sweptBy({ takenAt, elapsedMs, cpuMs = elapsedMs, verdicts }: GuestSweep, now: number): void {
@@ -77,10 +82,7 @@ export class VmVerdicts {
     this.failure = undefined;
     for (const { suspicions, ...verdict } of verdicts) {
       this.#latest.set(verdict.detector, { ...verdict, suspicions: suspicions.length, at });
-      const known = detectors.find(({ id }) => id === verdict.detector);
-      if (known?.cost === "high") {
-        this.#dear.set(verdict.detector, { cost: verdict.milliseconds, at: now });
-      }
+      if (isDear(verdict.detector)) this.#dear.set(verdict.detector, now);
     }
   }
 
@@ -126,6 +128,11 @@ export class VmVerdicts {
         : "It had no turn yet.";
     return [{ detector: id, reason }];
   }
+}
+
+/** Whether a detector is of high cost. */
+export function isDear(detector: string): boolean {
+  return detectors.some(({ id, cost }) => id === detector && cost === "high");
 }
 
 function isWhole(verdict: Verdict["verdict"], missed: Verdict["missed"]): boolean {

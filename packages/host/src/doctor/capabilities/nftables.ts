@@ -1,9 +1,10 @@
 import { defineCapability, install } from "../capability.ts";
 import { lastWords, runTool } from "../run-tool.ts";
 
-/** What isolating a guest needs: a table of its own, a chain on a hook, a rule that counts and drops. */
-const RULES = `table inet casemate_doctor {
-  chain forward { type filter hook forward priority 0; policy accept; counter drop; }
+/** What isolating a guest needs: a table of its own, chains on both hooks of a device, a rule that counts and drops. */
+const RULES = `table netdev casemate_doctor {
+  chain out { type filter hook ingress device lo priority 0; policy accept; counter drop; }
+  chain in { type filter hook egress device lo priority 0; policy accept; counter drop; }
 }
 list ruleset
 `;

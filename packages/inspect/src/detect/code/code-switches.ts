@@ -57,8 +57,9 @@ export class CodeSwitches {
   readonly #code: ExpectedCode;
   readonly #jumpKeys: readonly JumpKey[];
   readonly #callKeys: Map<CodeAddress, CallKey>;
-  /** Functions of the kernel image, which stay what they are. */
+  /** Functions that they lead to, for as long as the modules are the same. */
   readonly #sound = new Set<CodeAddress>();
+  #modules = "";
 
   /** @param code as its file has it. */
   constructor(code: ExpectedCode, sites: PatchSites, state: KernelState) {
@@ -88,12 +89,16 @@ export class CodeSwitches {
   /** Static calls that lead to what is no function: of the kernel, of a module, of BPF. */
   strayCalls(state: KernelState): readonly StrayCall[] {
     const stray: StrayCall[] = [];
+    if (state.modules !== this.#modules) {
+      this.#sound.clear();
+      this.#modules = state.modules;
+    }
     for (const { at: key, target } of this.#callKeys.values()) {
       if (!target || this.#sound.has(target)) continue;
       const owner = state.symbolize(state.gva(target));
       // Those of BPF's dispatchers begin in the middle of what they are called by.
       if (owner !== undefined && (owner.offset === 0 || owner.module === "bpf")) {
-        if (owner.module === undefined) this.#sound.add(target);
+        this.#sound.add(target);
       } else stray.push({ key, target });
     }
     return stray;

@@ -3,6 +3,7 @@ import { type CodeAddress, fromCodeAddress, toCodeAddress } from "@casemate/form
 import type { KernelReader } from "../../kernel/kernel-reader.ts";
 import { moduleSymbolFinder } from "../../linux/module-symbol-finder.ts";
 import { type SymbolizedAddress, symbolizer } from "../../linux/symbolize.ts";
+import { walkModules } from "../../linux/walk-modules.ts";
 import { k8Nops, type NoOperations, usualNops } from "./no-operations.ts";
 
 /** Bits of `x86_capability` that decide how code is patched (arch/x86/include/asm/cpufeatures.h, macros). */
@@ -22,6 +23,7 @@ export class KernelState {
   /** How it writes that nothing is to be done. */
   readonly nops: NoOperations;
   readonly #capabilities: Uint8Array;
+  #modules: string | undefined;
   readonly #findInModules: (name: string) => Gva | undefined;
   /** What an address belongs to. */
   readonly symbolize: (address: Gva) => SymbolizedAddress | undefined;
@@ -40,6 +42,23 @@ export class KernelState {
   /** All features of the processors, hexadecimal. */
   get features(): string {
     return Buffer.from(this.#capabilities).toString("hex");
+  }
+
+  /** Why its code cannot be told from its file: ways of patching that are not known here; `undefined` where all are. */
+  get unknownPatching(): string | undefined {
+    if (this.symbol("call_depth_return_thunk") !== undefined && this.has(FEATURES.callDepth)) {
+      return "The kernel counts calls (call depth tracking), which changes them all.";
+    }
+    if (this.symbol("__cfi_sites") !== undefined) {
+      return "The kernel checks indirect calls (kCFI, FineIBT), which changes functions.";
+    }
+    return undefined;
+  }
+
+  /** Changes when modules come and go. */
+  get modules(): string {
+    this.#modules ??= [...walkModules(this.kernel)].join(" ");
+    return this.#modules;
   }
 
   /** Whether processors have a feature, or a bug. */

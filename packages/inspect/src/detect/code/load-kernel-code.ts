@@ -5,7 +5,6 @@ import {
   parseAddresses,
   parseAlternatives,
   parseJumpTable,
-  parseKernelCode,
   parseParavirtSites,
   parsePlaces,
   parseStaticCallSites,
@@ -19,11 +18,10 @@ import { type PatchSites, parseRuntimeConstants } from "./patch-sites.ts";
 const REPLACEMENTS = [".altinstr_replacement", ".altinstr_aux"];
 
 /**
- * The kernel of `file` as this guest's processors and command line made it: moved to where it was loaded,
+ * The kernel in `image` as this guest's processors and command line made it: moved to where it was loaded,
  * and patched. Throws `disk/unsupported`.
  */
-export function loadKernelCode(file: Uint8Array, state: KernelState): LoadedCode {
-  const image = parseKernelCode(Buffer.from(file.buffer, file.byteOffset, file.byteLength));
+export function loadKernelCode(image: KernelCode, state: KernelState): LoadedCode {
   const moved = (state.symbol("_text") ?? image.text.address) - image.text.address;
   const place = (table: PlacedTable): PlacedTable => {
     return { address: table.address + moved, bytes: table.bytes };

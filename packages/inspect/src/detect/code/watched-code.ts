@@ -1,7 +1,5 @@
-import type { Gva } from "@casemate/core";
 import { type CodeAddress, toCodeAddress } from "@casemate/formats/kernel-code";
-import { type FtraceCalls, readFtraceCalls } from "../../linux/ftrace-calls.ts";
-import { readKprobeDetours } from "../../linux/kprobe-detours.ts";
+import { CodeLook } from "./code-look.ts";
 import type { CodeSwitches, StrayCall } from "./code-switches.ts";
 import { branchTarget, CALL, encodeBranch, JMP } from "./encode-branch.ts";
 import type { ExpectedCode } from "./expected-code.ts";
@@ -27,8 +25,6 @@ const MARGIN = 256;
 /** Bytes that are equal between others that differ are part of the same deviation. */
 const GAP = 4;
 const INT3 = 0xcc;
-const CS_PREFIX = 0x2e;
-const REX_B = 0x41;
 /** HOSTILE: whoever overwrites all of it is found as well by a part of it. */
 const MAX_DEVIATIONS = 256;
 
@@ -162,7 +158,14 @@ export class WatchedCode {
       return sameInstructions(noOperations(look.state.nops, 5), now, site.at);
     }
     const expected = this.#code.bytes(site.at, site.length);
-    return sameInstructions(expected, now, site.at) || look.isThroughThunk(expected, now, site.at);
+    return (
+      sameInstructions(expected, now, site.at) ||
+      look.isThroughThunk(expected, now, site.at) ||
+      // Static calls of nothing that were written before the kernel chose how to return stay as they were.
+      (site.kind === "static call" &&
+        look.isReturn(expected, site.at) &&
+        look.isReturn(now, site.at))
+    );
   }
 
   /** Takes constants that only the start of the kernel knew from the guest, where all of a name are one address. */
@@ -217,7 +220,10 @@ export class WatchedCode {
       if (key === undefined) return 0;
       this.#switches.addTrampoline(start, key, state);
       this.#switches.update(state);
-      const isAsKeySays = sameInstructions(this.#code.bytes(start, 5), now, start);
+      const expected = this.#code.bytes(start, 5);
+      const isAsKeySays =
+        sameInstructions(expected, now, start) ||
+        (look.isReturn(expected, start) && look.isReturn(now, start));
       if (isAsKeySays) this.#code.write(start, now);
       return isAsKeySays ? end : 0;
     }
@@ -255,70 +261,6 @@ export class WatchedCode {
     const nothing = noOperations(state.nops, 5);
     for (const at of this.#traced) this.#code.write(at, nothing);
     this.#traced.clear();
-  }
-}
-
-/** What one look needs only if code differs, read when it is. */
-class CodeLook {
-  readonly state: KernelState;
-  #ftrace: FtraceCalls | undefined;
-  #detours: ReadonlyMap<CodeAddress, CodeAddress> | undefined;
-
-  constructor(state: KernelState) {
-    this.state = state;
-  }
-
-  get ftrace(): FtraceCalls {
-    this.#ftrace ??= readFtraceCalls(this.state.kernel);
-    return this.#ftrace;
-  }
-
-  /** Where kprobes are, and where they jump to; 0 for those with a breakpoint. */
-  get detours(): ReadonlyMap<CodeAddress, CodeAddress> {
-    if (this.#detours === undefined) {
-      const detours = new Map<CodeAddress, CodeAddress>();
-      const code = (address: Gva) => (address === 0n ? 0 : toCodeAddress(address));
-      for (const [address, slot] of readKprobeDetours(this.state.kernel)) {
-        const at = code(address);
-        const to = code(slot);
-        if (at !== undefined && to !== undefined) detours.set(at, to);
-      }
-      this.#detours = detours;
-    }
-    return this.#detours;
-  }
-
-  /**
-   * Whether `now` calls or jumps to a thunk that does what `expected` does: an indirect branch that must be in
-   * the upper half of a cache line (indirect target selection, `emit_its_trampoline`).
-   */
-  isThroughThunk(expected: Uint8Array, now: Uint8Array, at: CodeAddress): boolean {
-    const prefix = now[0] === CS_PREFIX ? 1 : 0;
-    const target = branchTarget(now.subarray(prefix), at + prefix);
-    const wide = expected[0] === REX_B ? 1 : 0;
-    const [opcode, modrm = 0] = expected.subarray(wide);
-    if (target === undefined || opcode !== 0xff || (modrm & 0xc0) !== 0xc0) return false;
-    const isJump = (modrm & 0x38) === 0x20;
-    if (isJump !== (now[prefix] === JMP) || (target & 0x20) === 0) return false;
-    const jump = [...expected.subarray(0, wide), 0xff, 0xe0 | (modrm & 7)];
-    const { kernel } = this.state;
-    const place = this.state.gva(target);
-    const seen = kernel.attempt(() => kernel.memory.bytes(place, jump.length), "thunk", place);
-    return seen !== undefined && Buffer.compare(seen, Buffer.from(jump)) === 0;
-  }
-
-  /** Up to 5.16 traced functions whose return is traced too went through one place. */
-  isGraphCaller(target: CodeAddress): boolean {
-    return target === this.state.symbol("ftrace_graph_caller");
-  }
-
-  /** Whether `target` is in what `struct bpf_dispatcher` made (up to 6.1). */
-  isDispatcher(name: string, target: CodeAddress): boolean {
-    const { kernel } = this.state;
-    const at = this.state.symbol(name);
-    if (at === undefined || !kernel.hasStruct("bpf_dispatcher")) return false;
-    const image = this.state.pointer(at + kernel.struct("bpf_dispatcher").offset("image"));
-    return image !== undefined && image !== 0 && target >= image && target < image + PIECE;
   }
 }
 

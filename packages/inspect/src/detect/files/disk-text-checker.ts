@@ -53,7 +53,6 @@ export function diskTextChecker(
     }
     const changed: ChangedFilePage[] = [];
     let unwritten = 0;
-    let looked = 0;
     for (const [index, { page, isClean }] of file.pages()) {
       kernel.budget.step();
       const length = Math.min(PAGE, file.size - index * PAGE);
@@ -62,13 +61,15 @@ export function diskTextChecker(
         unwritten += 1;
         continue;
       }
-      looked += 1;
       const seen = files.page(page).subarray(0, length);
       if (!isOnDiskSo(text.digests, index, seen)) changed.push({ index, at: page, seen });
     }
-    inspection.looked(looked);
+    inspection.looked();
     if (unwritten > 0) {
-      inspection.missed(`${file.path} on the disk`, "Pages of it are not written yet.", unwritten);
+      inspection.missed(
+        `${file.path} on the disk`,
+        `${unwritten} of its pages are not written yet.`,
+      );
     }
     if (changed.length === 0) return unwritten === 0;
     report(file, changed);
@@ -78,7 +79,7 @@ export function diskTextChecker(
   const report = (file: ProgramFile, changed: readonly ChangedFilePage[]): void => {
     const bytes = readDiskFile(file, inspection);
     if (typeof bytes === "string") {
-      inspection.missed(`${file.path} on the disk`, bytes, changed.length);
+      inspection.missed(`${file.path} on the disk`, bytes);
       return;
     }
     const evidence: Evidence[] = [];

@@ -1,7 +1,7 @@
 import type { Gva } from "@casemate/core";
 import type { KernelReader } from "../../kernel/kernel-reader.ts";
 import { type CachedPage, cachedPages } from "../../linux/cached-pages.ts";
-import { pathWriter } from "../../linux/d-path.ts";
+import { type Path, type PathWriter, pathWriter } from "../../linux/d-path.ts";
 import { fileUserPath } from "../../linux/file-user-path.ts";
 import { findInit } from "../../linux/find-init.ts";
 import { getFsRoot } from "../../linux/get-fs-root.ts";
@@ -12,7 +12,7 @@ export interface ProgramFile {
   readonly path: string;
   /** Whether it is on a disk: files of tmpfs are not. */
   readonly isOnDisk: boolean;
-  /** Where it is on the guest's disks; `undefined` where it is out of the first process's sight, as in containers. */
+  /** Where it is on the guest's disks; `undefined` where it is out of the first process's sight. */
   readonly diskPath: string | undefined;
   /** Address of the `inode` that has the pages. */
   readonly inode: Gva;
@@ -42,7 +42,9 @@ export function programFiles(kernel: KernelReader): (file: Gva) => ProgramFile |
     type.bigint(`i_ctime_${part}`, `__i_ctime.tv_${part}`, `i_ctime.tv_${part}`),
   );
   const userPath = fileUserPath(kernel);
-  const paths = pathWriter(kernel, getFsRoot(kernel, findInit(kernel)));
+  const root = getFsRoot(kernel, findInit(kernel));
+  const paths = pathWriter(kernel, root);
+  const pathOnRoot = rootFileSystemPath(kernel, root, paths);
   const readPages = cachedPages(kernel);
   const known = new Map<Gva, ProgramFile | undefined>();
   const describe = (file: Gva, pagesAt: Gva): ProgramFile | undefined => {
@@ -53,7 +55,7 @@ export function programFiles(kernel: KernelReader): (file: Gva) => ProgramFile |
     return {
       path: paths.dPath(user),
       isOnDisk: disk(inode) !== 0n,
-      diskPath: paths.pathBelowRoot(user),
+      diskPath: pathOnRoot(inode) ?? paths.pathBelowRoot(user),
       ...{ inode, inodeNumber: number(inode), size: size(inode) },
       version: [device, number, size, ...changed].map((read) => read(inode)).join(" "),
       pages: () => (pages ??= readPages(pagesAt)),
@@ -63,5 +65,31 @@ export function programFiles(kernel: KernelReader): (file: Gva) => ProgramFile |
     const pagesAt = mapping(file);
     if (!known.has(pagesAt)) known.set(pagesAt, describe(file, pagesAt));
     return known.get(pagesAt);
+  };
+}
+
+/**
+ * Writes where an inode of the root file system is, whoever sees it under which path: what containers run
+ * mostly is a layer that is kept there.
+ */
+function rootFileSystemPath(
+  kernel: KernelReader,
+  root: Path,
+  paths: PathWriter,
+): (inode: Gva) => string | undefined {
+  const dentry = kernel.struct("dentry");
+  const fileSystem = dentry.pointer("d_sb")(root.dentry);
+  // Of one that is mounted only in part it is not known where that begins.
+  const isWhole = kernel.struct("super_block").pointer("s_root")(fileSystem) === root.dentry;
+  const inodeType = kernel.struct("inode");
+  const superBlock = inodeType.pointer("i_sb");
+  const aliases = inodeType.address("i_dentry");
+  const alias = dentry.has("d_u.d_alias") ? "d_u.d_alias" : "d_alias";
+  return (inode) => {
+    if (!isWhole || superBlock(inode) !== fileSystem) return undefined;
+    for (const at of dentry.hlist(aliases(inode), alias)) {
+      return paths.dentryPath(at).replace(/\/\/deleted$/, "");
+    }
+    return undefined;
   };
 }

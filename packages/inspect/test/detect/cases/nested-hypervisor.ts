@@ -1,4 +1,5 @@
 import type { Gva } from "@casemate/core";
+import type { Kernel } from "../../../src/index.ts";
 import { takeKvmCensus } from "../../../src/linux/kvm-census.ts";
 import { kvmStruct } from "../../../src/linux/kvm-struct.ts";
 import type { DetectorCase } from "../detector-case.ts";
@@ -61,17 +62,31 @@ export const nestedHypervisorCases: readonly DetectorCase[] = [
       undo.use(await guest.edit(() => unlink(guest, machineNode(guest))));
       return undo.move();
     },
-    // KVM is a module, and modules have types of their own since 5.11.
-    without: (kernel) =>
-      kernel
-        .grant("kernelMetadata")
-        .look(({ kernel }) =>
-          kernel.hasSymbol("btf_modules") || kernel.hasStruct("kvm")
-            ? undefined
-            : "no types of modules",
-        ).value,
+    without: withoutTypes,
+  },
+  {
+    detector,
+    claim: "a list of virtual machines that leads nowhere",
+    finds: "could not look",
+    tamper: async (guest) => {
+      await using undo = new AsyncDisposableStack();
+      undo.use(await start(guest, MACHINE));
+      undo.use(
+        await guest.edit(() => [guest.writeU64(machineNode(guest), 0x4141_4141_4141_4141n)]),
+      );
+      return undo.move();
+    },
+    without: withoutTypes,
   },
 ];
+
+/** KVM is a module, and modules have types of their own since 5.11. */
+function withoutTypes(kernel: Kernel): string | undefined {
+  const { value } = kernel
+    .grant("kernelMetadata")
+    .look(({ kernel }) => kernel.hasSymbol("btf_modules") || kernel.hasStruct("kvm"));
+  return value ? undefined : "no types of modules";
+}
 
 async function start(guest: GuestEditor, command: string): Promise<AsyncDisposable> {
   await guest.run("modprobe kvm_amd");
