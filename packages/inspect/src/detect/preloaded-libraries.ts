@@ -241,13 +241,14 @@ function readFromMemory(access: Reads): Told {
   }
 }
 
-/** Memory is asked at each look; what the disk said is good for some more. */
+/** Memory is asked at each look; that there is none on the disk is good for some more. */
 function readFromDiskNowAndThen(inspection: Inspection): Told {
   const { kept } = inspection;
   const known = kept.get("disk");
   const last = known instanceof DiskAnswer ? known : new DiskAnswer(readFromDisk(inspection));
   last.uses += 1;
-  if (last.uses < DISK_USES) kept.set("disk", last);
+  const isThere = "text" in last.told && last.told.text !== "";
+  if (last.uses < DISK_USES && !isThere) kept.set("disk", last);
   else kept.delete("disk");
   return last.told;
 }

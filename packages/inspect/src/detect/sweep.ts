@@ -4,6 +4,8 @@ import type { Budget } from "../budget.ts";
 import type { Access, DataClass } from "../kernel/data-class.ts";
 import type { Consistency } from "../kernel/grant.ts";
 import type { Kernel } from "../kernel/kernel.ts";
+import type { KernelReader } from "../kernel/kernel-reader.ts";
+import { isBooted } from "../linux/is-booted.ts";
 import type { Allowances, Detector } from "./detector.ts";
 import type { AnyDetector } from "./detectors.ts";
 import type { GuestFiles } from "./guest-files.ts";
@@ -143,6 +145,12 @@ function inspect<Needs extends DataClass>(
     kept.set(detector.id, own);
   }
   try {
+    // It has the reader of each class that the detector needs.
+    const { kernel } = access as { readonly kernel?: KernelReader };
+    if (kernel !== undefined && !isBooted(kernel)) {
+      report.miss("everything", "The guest's kernel is still starting.");
+      return;
+    }
     detector.check(access, {
       ...{ budget, files, allowances, kept: own },
       report: (suspicion) => report.add(suspicion),
