@@ -26,7 +26,7 @@ const limits = {
   /** What the inspector gets to notice by itself that its budget is used up. */
   graceMs: 1_000,
   /** What a detector may take beyond its budget: those of high cost have more, and look again until a guest settles. */
-  detector: { times: 5, highCost: 10, settleMs: 1_000 },
+  detector: { times: 9, highCost: 10, settleMs: 2_000 },
 };
 
 /** A guest to look into: `key` names one run of it, `open` opens its memory when it is needed. */

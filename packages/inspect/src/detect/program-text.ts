@@ -19,8 +19,6 @@ import { taskIdentity } from "./task-identity.ts";
 type Reads = Access<"kernelMetadata" | "userMemory" | "fileContents">;
 
 const PAGE = 4096;
-/** What did not change is looked at again in one of so many sweeps. */
-const TURNS = 8;
 /** HOSTILE: of code that is changed everywhere so many places are shown. */
 const MAX_PLACES = 8;
 /** `BREAKPOINT` and the call that takes its place where the kernel optimizes probes: of so many bytes at most. */
@@ -38,15 +36,14 @@ export const programText = defineDetector({
     "A program that was replaced on the disk before it was started, or changed there the regular way.",
     "Code that no file is behind: foreign-code tells of it.",
     "Data of programs that decides what their code does, such as tables of functions.",
-    "Page tables that the kernel was made to change without its books, and memory's copy of a file that nobody changed for long, in seven of eight sweeps.",
+    "Page tables of a process that was clean and that the kernel was made to change past its own books.",
     "Files of tmpfs against a disk, for they have none.",
     "Images of other systems (PE), which Wine and .NET fit to where they are loaded.",
   ],
   check(access, inspection) {
     const { kernel } = access;
-    const turn = nextTurn(inspection);
     const used = new Set<ProgramFile>();
-    const checkProcess = processChecker(access, inspection, turn, used);
+    const checkProcess = processChecker(access, inspection, used);
     const seen = new Set<Gva>();
     const mm = kernel.struct("task_struct").pointer("mm");
     kernel.each("task_struct", walkProcesses(kernel), (at) => {
@@ -56,21 +53,11 @@ export const programText = defineDetector({
       checkProcess(at, space);
     });
     const checkDisk = diskTextChecker(access, inspection);
-    let nth = turn;
     for (const file of used) {
-      nth += 1;
-      const isDue = nth % TURNS === 0;
-      kernel.attempt(() => checkDisk(file, isDue), `page cache of inode`, file.inode);
+      kernel.attempt(() => checkDisk(file), "page cache of inode", file.inode);
     }
   },
 });
-
-function nextTurn({ kept }: Inspection): number {
-  const last = kept.get("turn");
-  const turn = typeof last === "number" ? (last + 1) % TURNS : 0;
-  kept.set("turn", turn);
-  return turn;
-}
 
 /** A VMA that maps code of a file. */
 interface TextArea {
@@ -91,7 +78,6 @@ interface KnownSpace {
 function processChecker(
   access: Reads,
   inspection: Inspection,
-  turn: number,
   used: Set<ProgramFile>,
 ): (task: Gva, mm: Gva) => void {
   const { kernel, user } = access;
@@ -102,15 +88,12 @@ function processChecker(
   const before = knownSpaces(inspection);
   const now = new Map<string, KnownSpace>();
   inspection.kept.set("spaces", now);
-  let nth = turn;
   return (task, mm) => {
     if (!identity.isAlive(task)) return;
     const { key, name } = identity.describe(task);
     const owner = { key, name, path: ["init_task", "tasks", `task_struct ${formatAddress(task)}`] };
     const shape = areas.shapeOf(mm);
     const known = before.get(key);
-    nth += 1;
-    const isDue = nth % TURNS === 0;
     const isSame = known?.shape === shape && known.areas.every((area) => areas.isUntouched(area));
     const found = isSame ? known.areas : areas.read(mm);
     const space = user.open(mm);
@@ -124,7 +107,7 @@ function processChecker(
       }
       used.add(file);
       inspection.looked();
-      if (isSame && !isDue) continue;
+      if (isSame) continue;
       const changed = changes.get(file) ?? [];
       changes.set(file, changed);
       if (!compare(owner, space, area, file, changed)) isClean = false;

@@ -71,9 +71,19 @@ async function settle(
 ): Promise<Verdict> {
   const started = performance.now();
   let reading = look(kernel, detector, options);
-  let { suspicions } = reading.report;
   let { attempts: looks, steps } = reading;
-  for (const wait of kernel.isLive ? SETTLING : []) {
+  const waits = kernel.isLive ? SETTLING : [];
+  // A guest that changes at every look may hold still a little later.
+  for (const wait of waits) {
+    const isRestless = reading.consistency === "torn" && reading.attempts > 1;
+    if (!isRestless || reading.report.suspicions.length > 0) break;
+    await sleep(wait, undefined, { signal });
+    reading = look(kernel, detector, options);
+    looks += reading.attempts;
+    steps += reading.steps;
+  }
+  let { suspicions } = reading.report;
+  for (const wait of waits) {
     if (suspicions.length === 0) break;
     for (let tries = 1; ; tries += 1) {
       await sleep(tries === 1 ? wait : TORN_WAIT, undefined, { signal });

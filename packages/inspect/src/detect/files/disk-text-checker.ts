@@ -21,8 +21,6 @@ const MAX_PLACES = 8;
 interface KnownFile {
   readonly version: string;
   readonly text: DiskText;
-  /** Whether the last comparison left nothing to be looked at again. */
-  readonly isClean: boolean;
 }
 
 /** A page that memory has otherwise than the disk. */
@@ -34,22 +32,22 @@ interface ChangedFilePage {
 
 /**
  * Compares memory's copy of files with the disk's: writing through a file leaves both the same, writing to
- * memory past it does not. What was clean is compared again only when it is due.
+ * memory past it does not.
  */
 export function diskTextChecker(
   { kernel, files }: Access<"kernelMetadata" | "fileContents">,
   inspection: Inspection,
-): (file: ProgramFile, isDue: boolean) => void {
+): (file: ProgramFile) => void {
   const before = knownFiles(inspection);
   const now = new Map<Gva, KnownFile>();
   inspection.kept.set("files", now);
 
-  const compare = (file: ProgramFile, text: DiskText & { state: "known" }): boolean => {
+  const compare = (file: ProgramFile, text: DiskText & { state: "known" }): void => {
     const head = file.pages().get(0);
     if (head !== undefined && identifyProgram(files.page(head.page)) !== text.identity) {
       const reason = "The disk has another version of it: it was replaced, or is not written yet.";
       inspection.missed(`${file.path} on the disk`, reason);
-      return false;
+      return;
     }
     const changed: ChangedFilePage[] = [];
     let unwritten = 0;
@@ -71,9 +69,7 @@ export function diskTextChecker(
         `${unwritten} of its pages are not written yet.`,
       );
     }
-    if (changed.length === 0) return unwritten === 0;
-    report(file, changed);
-    return false;
+    if (changed.length > 0) report(file, changed);
   };
 
   const report = (file: ProgramFile, changed: readonly ChangedFilePage[]): void => {
@@ -105,20 +101,15 @@ export function diskTextChecker(
     if (first !== undefined) inspection.report(changedFile(file, [first, ...others]));
   };
 
-  return (file, isDue) => {
+  return (file) => {
     const known = before.get(file.inode);
     const isKnown = known?.version === file.version;
-    if (isKnown && known.isClean && !isDue) {
-      now.set(file.inode, known);
-      inspection.looked();
-      return;
-    }
     if (!file.isOnDisk) return; // Memory is all there is of it.
     const kept = isKnown && known.text.state === "known" ? known.text : undefined;
     const text = kept ?? readDiskText(file, inspection);
     if (text.state === "unknown") inspection.missed(`${file.path} on the disk`, text.reason);
-    const isClean = text.state === "known" && compare(file, text);
-    now.set(file.inode, { version: file.version, text, isClean });
+    else compare(file, text);
+    now.set(file.inode, { version: file.version, text });
   };
 }
 

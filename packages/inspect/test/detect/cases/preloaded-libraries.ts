@@ -58,5 +58,6 @@ async function withLibrary(guest: GuestEditor, path: string): Promise<AsyncDispo
   await guest.run(`${COPY} ${path}`);
   undo.defer(async () => void (await guest.run(`rm ${path}`)));
   undo.use(await startWith(guest, `LD_PRELOAD=${path}`));
+  await guest.run(`until grep -q ${path} /proc/[0-9]*/maps; do sleep 0.1; done`);
   return undo.move();
 }
