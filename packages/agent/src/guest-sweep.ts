@@ -1,11 +1,6 @@
 import { CasemateError, type Milliseconds } from "@casemate/core";
-import {
-  type Allowances,
-  type AnyDetector,
-  type DataClass,
-  detectors,
-  type Verdict,
-} from "@casemate/inspect";
+import type { Allowances, DataClass, Verdict } from "@casemate/inspect";
+import { type AnyDetector, detectors } from "@casemate/inspect/detectors";
 
 /** Which detectors are to look, at what. */
 export interface SweepRequest {

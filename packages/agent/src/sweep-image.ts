@@ -13,9 +13,9 @@ export async function sweepImage(
   request: Omit<SweepRequest, "withDisks">,
   disk: readonly string[] = [],
 ): Promise<GuestSweep> {
-  chosenDetectors(request.detectors);
+  const detectors = chosenDetectors(request.detectors);
   const takenAt = new Date();
   await using image = await openImage(path, disk);
   const whole = { ...request, withDisks: disk.length > 0 };
-  return { subject: path, takenAt, ...(await image.guest.sweep(whole, image.files)) };
+  return { subject: path, takenAt, ...(await image.guest.sweep(detectors, whole, image.files)) };
 }

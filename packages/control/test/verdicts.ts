@@ -1,4 +1,5 @@
-import { detectors, type Suspicion, type Verdict } from "@casemate/inspect";
+import type { Suspicion, Verdict } from "@casemate/inspect";
+import { detectors } from "@casemate/inspect/detectors";
 
 const [first] = detectors;
 if (first === undefined) throw new Error("there are no detectors");

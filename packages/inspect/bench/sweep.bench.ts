@@ -5,13 +5,8 @@
  * Times are wall-clock: the best of some runs, and the median.
  */
 import { bootTestGuest, ensureImage, labCacheDir } from "@casemate/lab";
-import {
-  type AnyDetector,
-  DATA_CLASSES,
-  detectors,
-  type SweepOptions,
-  sweep,
-} from "../src/index.ts";
+import { type AnyDetector, detectors } from "../src/detect/detectors.ts";
+import { DATA_CLASSES, type SweepOptions, sweep } from "../src/index.ts";
 import { labFiles } from "../test/detect/lab-files.ts";
 import { diskModules } from "../test/truth/disk-modules.ts";
 import { attachToGuest } from "../test/truth/read-guest.ts";

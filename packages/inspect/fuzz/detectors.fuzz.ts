@@ -4,16 +4,9 @@
  *     node packages/inspect/fuzz/detectors.fuzz.ts --dump FILE [--seed N] [--count N]
  */
 import assert from "node:assert/strict";
+import { type AnyDetector, detectors } from "../src/detect/detectors.ts";
 import { LookReport } from "../src/detect/look-report.ts";
-import {
-  type AnyDetector,
-  attach,
-  DATA_CLASSES,
-  type DataClass,
-  detectors,
-  type Grant,
-  ProfileCache,
-} from "../src/index.ts";
+import { attach, DATA_CLASSES, type DataClass, type Grant, ProfileCache } from "../src/index.ts";
 import { mutate, type Target } from "./mutate.ts";
 import { MutatedMemory } from "./mutated-memory.ts";
 import { openDump } from "./open-dump.ts";

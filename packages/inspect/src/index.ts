@@ -5,7 +5,6 @@ export {
   defineDetector,
   type Inspection,
 } from "./detect/detector.ts";
-export { type AnyDetector, detectors } from "./detect/detectors.ts";
 export type { GuestFiles } from "./detect/guest-files.ts";
 export { type Evidence, type Severity, type Suspicion, severities } from "./detect/suspicion.ts";
 export { type SweepOptions, sweep } from "./detect/sweep.ts";

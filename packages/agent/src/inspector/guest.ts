@@ -8,7 +8,7 @@ import {
   type SweepOptions,
   sweep,
 } from "@casemate/inspect";
-import { chosenDetectors, type SweepRequest } from "../guest-sweep.ts";
+import type { SweepRequest } from "../guest-sweep.ts";
 import { inspectableView, type ViewRequest } from "../inspectable-view.ts";
 import type { SweepReading, ViewReading } from "./messages.ts";
 
@@ -53,12 +53,15 @@ export class Guest implements AsyncDisposable {
     return { items, consistency, damaged, elapsedMs: milliseconds };
   }
 
-  /** What the detectors that are asked for say; `files` are those on the guest's disks. Throws `usage`, `vm/gone`. */
-  async sweep(request: SweepRequest, files?: GuestFiles): Promise<SweepReading> {
+  /** What `detectors` say, which only who sweeps loads; `files` are those on the guest's disks. Throws `vm/gone`. */
+  async sweep(
+    detectors: SweepOptions["detectors"],
+    request: Omit<SweepRequest, "detectors">,
+    files?: GuestFiles,
+  ): Promise<SweepReading> {
     const started = performance.now();
     const before = process.cpuUsage();
     const { classes, budget, allowances } = request;
-    const detectors = chosenDetectors(request.detectors);
     const options = { detectors, classes, budget, allowances, files, kept: this.#kept };
     const verdicts = await sweep(this.#kernel, options);
     const { user, system } = process.cpuUsage(before);

@@ -13,6 +13,7 @@ import {
   receiveFds,
 } from "@casemate/host";
 import { fdSocket, fdTimeoutMs, serve } from "../confined/serve.ts";
+import { chosenDetectors } from "../guest-sweep.ts";
 import { attachWithDisks } from "./attach-with-disks.ts";
 import { DiskFiles } from "./disk-files.ts";
 import { encodeAnswer } from "./encode-answer.ts";
@@ -70,7 +71,8 @@ async function answer(request: InspectorRequest): Promise<InspectorAnswer> {
     case "sweep": {
       using disks = request.withDisks ? receiveDisks() : undefined;
       const files = disks === undefined ? undefined : new DiskFiles(disks.readers);
-      return await attached(request.guest).sweep(request.request, files);
+      const detectors = chosenDetectors(request.request.detectors);
+      return await attached(request.guest).sweep(detectors, request.request, files);
     }
     case "detach": {
       await guests.get(request.guest)?.[Symbol.asyncDispose]();

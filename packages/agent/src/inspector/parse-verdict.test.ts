@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CasemateError } from "@casemate/core";
-import { detectors, type Suspicion, type Verdict } from "@casemate/inspect";
+import type { Suspicion, Verdict } from "@casemate/inspect";
+import { detectors } from "@casemate/inspect/detectors";
 import fc from "fast-check";
 import { parseAnswer } from "./messages.ts";
 

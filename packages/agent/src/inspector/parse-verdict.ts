@@ -1,6 +1,5 @@
 import { isNonEmpty, type NonEmpty } from "@casemate/core";
 import {
-  detectors,
   type Evidence,
   type Suspicion,
   severities,
@@ -8,6 +7,7 @@ import {
   techniques,
   type Verdict,
 } from "@casemate/inspect";
+import { detectors } from "@casemate/inspect/detectors";
 import type { Unfit } from "../confined/parse-row.ts";
 import { parserThatThrows, type ValueParser } from "../confined/parse-values.ts";
 

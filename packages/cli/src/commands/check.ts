@@ -1,6 +1,7 @@
 import { type GuestSweep, neededClasses } from "@casemate/agent";
 import { CasemateError, ExitCode, milliseconds } from "@casemate/core";
-import { detectors, usualAllowances } from "@casemate/inspect";
+import { usualAllowances } from "@casemate/inspect";
+import { detectors } from "@casemate/inspect/detectors";
 import { Argument, type Command, InvalidArgumentError, Option } from "commander";
 import { findVm, openHypervisorAgent } from "../client/vm-source.ts";
 import type { Context } from "../context.ts";

@@ -1,6 +1,7 @@
 import { type GuestSweep, neededClasses } from "@casemate/agent";
 import { milliseconds } from "@casemate/core";
-import { type Allowances, detectors } from "@casemate/inspect";
+import type { Allowances } from "@casemate/inspect";
+import { detectors } from "@casemate/inspect/detectors";
 import { Type } from "typebox";
 import { defaultSweepBudgetMs } from "../api/contract/check.ts";
 import { defineOperation } from "../spine/operation.ts";

@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { detectors } from "../../src/index.ts";
+import { detectors } from "../../src/detect/detectors.ts";
 import { guestKinds } from "./guest-kinds.ts";
 
 const { values } = parseArgs({

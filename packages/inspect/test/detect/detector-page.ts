@@ -1,4 +1,5 @@
-import { detectors, techniques } from "../../src/index.ts";
+import { detectors } from "../../src/detect/detectors.ts";
+import { techniques } from "../../src/index.ts";
 import { formatTable } from "../format-table.ts";
 import type { DetectorCase } from "./detector-case.ts";
 

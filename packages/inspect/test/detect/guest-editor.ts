@@ -2,12 +2,12 @@ import { closeSync, openSync, writeSync } from "node:fs";
 import { formatAddress, type Gpa, type Gva, gva } from "@casemate/core";
 import { memoryFrom, openGuestMemory } from "@casemate/host";
 import { qmpCommand, type TestGuest } from "@casemate/lab";
+import { detectors } from "../../src/detect/detectors.ts";
 import {
   type Access,
   attach,
   DATA_CLASSES,
   type DataClass,
-  detectors,
   type GuestFiles,
   type Kernel,
   sweep,

@@ -1,11 +1,6 @@
 import type { JsonValue } from "@casemate/core";
-import {
-  type DataClass,
-  detectors,
-  type Severity,
-  type Suspicion,
-  type Verdict,
-} from "@casemate/inspect";
+import type { DataClass, Severity, Suspicion, Verdict } from "@casemate/inspect";
+import { detectors } from "@casemate/inspect/detectors";
 import { canonicalJson, type FactDraft } from "@casemate/ledger";
 import type { VmResource } from "../../spine/gate.ts";
 import { type Finding, findingId } from "./finding.ts";

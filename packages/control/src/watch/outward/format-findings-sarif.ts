@@ -1,5 +1,6 @@
 import type { JsonObject } from "@casemate/core";
-import { detectors, type Severity, techniques } from "@casemate/inspect";
+import { type Severity, techniques } from "@casemate/inspect";
+import { detectors } from "@casemate/inspect/detectors";
 import type { FindingList } from "../../api/contract/finding.ts";
 
 type Shown = FindingList["items"][number];

@@ -1,5 +1,6 @@
 import { CasemateError } from "@casemate/core";
-import { detectors, severities } from "@casemate/inspect";
+import { severities } from "@casemate/inspect";
+import { detectors } from "@casemate/inspect/detectors";
 import { type Static, Type } from "typebox";
 import { judgeByRules } from "./judge-by-rules.ts";
 import { describeRuleProblem } from "./load-rules.ts";

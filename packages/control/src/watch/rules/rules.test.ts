@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { detectors } from "@casemate/inspect";
+import { detectors } from "@casemate/inspect/detectors";
 import { someVm } from "../../../test/findings.fixture.ts";
 import { parseCondition } from "./condition.ts";
 import { judgeByRules } from "./judge-by-rules.ts";

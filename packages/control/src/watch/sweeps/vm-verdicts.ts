@@ -1,6 +1,7 @@
 import type { GuestSweep } from "@casemate/agent";
 import type { ErrorCode } from "@casemate/core";
-import { type AnyDetector, type DataClass, detectors, type Verdict } from "@casemate/inspect";
+import type { DataClass, Verdict } from "@casemate/inspect";
+import { type AnyDetector, detectors } from "@casemate/inspect/detectors";
 
 /** What one detector said last of a VM. */
 export interface LatestVerdict extends Omit<Verdict, "suspicions"> {
