@@ -2,7 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CasemateError } from "@casemate/core";
 import fc from "fast-check";
-import { arrangeSegments, type DumpSegment, parseElfCore, parseLimeHeader } from "../index.ts";
+import {
+  arrangeSegments,
+  type DumpSegment,
+  parseElfCore,
+  parseLimeHeader,
+} from "../memory-images.ts";
 
 /** An ELF core with one PT_LOAD segment each, as QEMU writes it without paging. */
 function buildElfCore(segments: readonly DumpSegment[]): Buffer {

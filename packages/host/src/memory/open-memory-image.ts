@@ -11,7 +11,7 @@ import {
   looksLikeSavedVm,
   parseElfCore,
   parseLimeHeader,
-} from "@casemate/formats";
+} from "@casemate/formats/memory-images";
 import { CopyingMemory } from "./copying-memory.ts";
 import { MappedMemory } from "./mapped-memory.ts";
 

@@ -1,6 +1,6 @@
 import { closeSync, fstatSync } from "node:fs";
 import type { PhysicalMemory } from "@casemate/core";
-import { openKdumpFile, readKdumpPages } from "@casemate/formats";
+import { openKdumpFile, readKdumpPages } from "@casemate/formats/memory-images";
 import { CopyingMemory } from "../copying-memory.ts";
 import { readFileAt } from "./read-file-at.ts";
 

@@ -1,6 +1,6 @@
 import { closeSync, fstatSync } from "node:fs";
 import { CasemateError, type PhysicalMemory } from "@casemate/core";
-import { openSavedVmFile } from "@casemate/formats";
+import { openSavedVmFile } from "@casemate/formats/memory-images";
 import { CopyingMemory } from "../copying-memory.ts";
 import { readFileAt, readInto } from "./read-file-at.ts";
 

@@ -1,6 +1,6 @@
 import { readSync } from "node:fs";
 import { CasemateError } from "@casemate/core";
-import type { ReadAt } from "@casemate/formats";
+import type { ReadAt } from "@casemate/formats/memory-images";
 
 /** Reads by a descriptor that stays the caller's. Its errors are `dump/unreadable` and name `path`. */
 export function readFileAt(fd: number, path: string): ReadAt {
