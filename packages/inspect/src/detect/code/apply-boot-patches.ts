@@ -218,10 +218,18 @@ function applyConstants(code: ExpectedCode, { constants }: PatchSites, state: Ke
 }
 
 /** `alternatives_smp_module_add`: a machine with one processor needs no LOCK. */
-export function applyLocks(code: ExpectedCode, { locks }: PatchSites, state: KernelState): void {
+export function applyLocks(
+  code: ExpectedCode,
+  { locks, otherLocks }: PatchSites,
+  state: KernelState,
+): void {
+  const { memory } = state.kernel;
   const variable = state.symbol("uniproc_patched");
-  if (variable === undefined || state.kernel.memory.u8(state.gva(variable)) === 0) return;
-  for (const at of locks) if (code.u8(at) === LOCK_PREFIX) code.write(at, [DS_PREFIX]);
+  if (variable === undefined || memory.u8(state.gva(variable)) === 0) return;
+  const takenOut = otherLocks.filter((at) => memory.u8(state.gva(at)) === DS_PREFIX);
+  for (const at of [...locks, ...takenOut]) {
+    if (code.u8(at) === LOCK_PREFIX) code.write(at, [DS_PREFIX]);
+  }
 }
 
 function fill(

@@ -64,6 +64,7 @@ export function loadKernelCode(image: KernelCode, state: KernelState): LoadedCod
     calls: places(".call_sites"),
     endbrs: places(".ibt_endbr_seal"),
     locks: places(".smp_locks"),
+    otherLocks: new Int32Array(),
     paravirt:
       paravirt === undefined
         ? []

@@ -112,7 +112,7 @@ function parseSites(
   const jumps = table("__jump_table");
   const staticCalls = table(".static_call_sites");
   const tracees = table("__mcount_loc") ?? table("__patchable_function_entries");
-  // Only of its main part locks are taken out.
+  const locks = places(".smp_locks");
   const text = object.sections.findIndex(({ name }) => name === ".text");
   const start = addresses[text] ?? 0;
   const end = start + (object.sections[text]?.size ?? 0);
@@ -125,7 +125,8 @@ function parseSites(
     returns: places(".return_sites"),
     calls: places(".call_sites"),
     endbrs: places(".ibt_endbr_seal"),
-    locks: places(".smp_locks").filter((at) => at >= start && at < end),
+    locks: locks.filter((at) => at >= start && at < end),
+    otherLocks: locks.filter((at) => at < start || at >= end),
     paravirt: paravirt === undefined ? [] : parseParavirtSites(paravirt),
     constants: object.sections.flatMap(({ name }) => parseRuntimeConstants(name, places)),
     jumps: (jumps === undefined ? [] : parseJumpTable(jumps)).filter(({ at }) => inCode(at)),

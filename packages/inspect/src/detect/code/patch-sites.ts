@@ -27,6 +27,8 @@ export interface PatchSites {
   readonly endbrs: Int32Array;
   /** LOCK prefixes. */
   readonly locks: Int32Array;
+  /** Those outside of a module's main part, which some kernels take out and others leave. */
+  readonly otherLocks: Int32Array;
   readonly paravirt: readonly ParavirtSite[];
   readonly constants: readonly RuntimeConstant[];
   readonly jumps: readonly JumpEntry[];
