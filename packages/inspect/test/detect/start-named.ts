@@ -1,7 +1,7 @@
 import type { GuestEditor } from "./guest-editor.ts";
 
 /**
- * Starts a command that has a name like `name` once it is what it is to be; disposing ends it.
+ * Starts a command that has a name like `name` and sleeps once it is what it is to be; disposing ends it.
  *
  * @param command for `sh`, without a quote that is not closed.
  */
@@ -11,7 +11,7 @@ export async function startNamed(
   command: string,
 ): Promise<AsyncDisposable> {
   const pid = await guest.run(
-    `${command} >/dev/null 2>&1 & until grep -q "${name}" /proc/$!/comm; do kill -0 $! || exit 1; sleep 0.1; done; echo $!`,
+    `${command} >/dev/null 2>&1 & until grep -q "${name}" /proc/$!/comm && grep -q "^State:.S" /proc/$!/status; do kill -0 $! || exit 1; sleep 0.1; done; echo $!`,
   );
   return {
     [Symbol.asyncDispose]: async () => {
