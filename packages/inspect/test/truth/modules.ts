@@ -15,7 +15,7 @@ async function prepare(run: RunInGuest): Promise<void> {
 
 /** /proc/modules, and /sys/module for what that leaves out. */
 const READ_MODULES = String.raw`
-sub slurp { open my $f, "<", $_[0] or return "-"; local $/; my $text = <$f> // ""; $text =~ s/\n\z//; return $text eq "" ? "-" : $text }
+sub slurp { open my $f, "<", $_[0] or return "-"; local $/; my $text = <$f> // ""; $text =~ s/\n\z// unless $_[0] =~ /notes/; return $text eq "" ? "-" : $text }
 for (split /\n/, slurp("/proc/modules")) {
   my ($name, $size, $references, $users, $state, $base, $taints) = split / /;
   my $notes = slurp("/sys/module/$name/notes/.note.gnu.build-id");
