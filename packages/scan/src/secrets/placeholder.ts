@@ -5,10 +5,21 @@ const WORDS =
 const REFERENCE =
   /^(?:[$%@<{[(#&*!\\]|(?:file|env|vault|ref|secret|\/|~\/|\.\.?\/)[:/]?(?:\/|$)|\/)/i;
 const EXAMPLE = /example|sample|placeholder|xxxx|your[-_]|insert[-_]|replace|\.\.\.|\*{3}|<[a-z]/i;
+/** In a token's random characters a short word may be by chance, and a slash may be the first. */
+const EXAMPLE_TOKEN = /example|placeholder|x{8}|your[-_]|insert[-_]/i;
 
-/** Whether `value` stands for a secret and is none. */
+/** Whether a setting's `value` stands for a secret and is none. */
 export function isPlaceholder(value: string): boolean {
   if (WORDS.test(value) || REFERENCE.test(value) || EXAMPLE.test(value)) return true;
-  // Of one character, or two that take turns.
+  return isRepeated(value);
+}
+
+/** Whether something in a token's own form is an example of its maker's documentation. */
+export function isPlaceholderToken(value: string): boolean {
+  return EXAMPLE_TOKEN.test(value) || isRepeated(value);
+}
+
+/** Of one character, or two that take turns. */
+function isRepeated(value: string): boolean {
   return new Set(value).size <= 2;
 }

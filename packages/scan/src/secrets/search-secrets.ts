@@ -2,7 +2,7 @@ import { entropy } from "./entropy.ts";
 import type { Fingerprint } from "./fingerprint.ts";
 import { judgeKey } from "./judge-key.ts";
 import { KeywordSearch } from "./keyword-search.ts";
-import { isPlaceholder } from "./placeholder.ts";
+import { isPlaceholder, isPlaceholderToken } from "./placeholder.ts";
 import { MAX_PRIVATE_KEY, parsePrivateKey } from "./private-key.ts";
 import { type KindedRule, secretRules } from "./rules/secret-rules.ts";
 import type { FoundCredential, FoundKey } from "./secret.ts";
@@ -75,7 +75,8 @@ export function* searchSecrets(
     const secret = rule.pattern.exec(text)?.groups?.["secret"];
     if (secret === undefined) continue;
     ends.set(rule, start + rule.pattern.lastIndex);
-    if (isPlaceholder(secret) || entropy(secret) < (rule.entropy ?? 0)) continue;
+    const standsForOne = rule.kind === "token" ? isPlaceholderToken : isPlaceholder;
+    if (standsForOne(secret) || entropy(secret) < (rule.entropy ?? 0)) continue;
     if (rule.kind === "credential" && COMMENTED.test(text.slice(0, at - start))) continue;
     const { kind, id, severity } = rule;
     yield { at, secret: { kind, rule: id, severity, fingerprint: fingerprint(secret) } };

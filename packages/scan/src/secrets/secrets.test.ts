@@ -9,7 +9,7 @@ import { makeFingerprint } from "./fingerprint.ts";
 import { passwordHashes } from "./password-hashes.ts";
 import { lineRules } from "./rules/line-rules.ts";
 import { secretRules } from "./rules/secret-rules.ts";
-import { plantedSecrets, sampledRules } from "./samples.fixture.ts";
+import { type PlantedSecret, plantedSecrets, sampledRules } from "./samples.fixture.ts";
 import { searchFile } from "./search-file.ts";
 import type { Secret } from "./secret.ts";
 import { secretFiles } from "./secret-files.ts";
@@ -51,9 +51,21 @@ test("searchFile: every rule finds its secret, and no row has a part of it", () 
         }
       }
     }),
-    { numRuns: 1_000 },
+    {
+      numRuns: 1_000,
+      examples: [
+        // What would be a path, and an example's word, were it not of a token's form.
+        [awsSecretKey("/AAAAAAxAaOfOKgveMnpR+2noiZ8Lk2Jr3Uiw25q")],
+        [awsSecretKey("OfOKgveXxXxMnpR+2noiZ8Lk2Jr3Uiw25qAaSsLe")],
+      ],
+    },
   );
 });
+
+function awsSecretKey(secret: string): PlantedSecret {
+  const text = `aws_secret_access_key = ${secret}`;
+  return { rule: "aws-secret-key", path: "/srv/notes.txt", text, secret, fixed: 0 };
+}
 
 test("secretRules: patterns are sticky, every repetition bounded, and none within another", () => {
   for (const { id, pattern, keywords } of secretRules) {
