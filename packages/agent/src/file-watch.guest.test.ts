@@ -7,11 +7,10 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { MiB } from "@casemate/core";
 import { LibvirtConnection } from "@casemate/host";
-import { ensureImage, GuestConsole, labCacheDir, PrivateLibvirt } from "@casemate/lab";
+import { type GuestConsole, labCacheDir, PrivateLibvirt, startSmallGuest } from "@casemate/lab";
 import type { FileEvent } from "@casemate/scan";
 import { type FileWatchTick, watchFiles } from "./file-watch.ts";
 
-const uuid = "5ca5e3a7-f011-4000-8000-000000000002";
 const size = 64 * MiB;
 /** Nothing here takes that long; what does not come is waited for no longer. */
 const timeout = 240_000;
@@ -20,6 +19,7 @@ let libvirt: LibvirtConnection;
 let guest: GuestConsole;
 let pool: string;
 let uri: string;
+let uuid: string;
 
 before(async () => {
   const scratch = await mkdtemp(join(tmpdir(), "casemate-watch-"));
@@ -27,7 +27,6 @@ before(async () => {
   await chmod(scratch, 0o711);
   pool = join(scratch, "pool");
   await mkdir(pool);
-  const image = await ensureImage({ cacheDir: labCacheDir });
   const daemon = stack.use(
     await PrivateLibvirt.start({ accelerator: "tcg", cacheDir: labCacheDir, givesFiles: true }),
   );
@@ -41,26 +40,10 @@ before(async () => {
   execFileSync("/sbin/mke2fs", ["-q", "-F", "-t", "ext4", "-d", tree, raw, "64M"]);
   execFileSync("qemu-img", ["convert", "-O", "qcow2", raw, join(pool, "disk.qcow2")]);
   libvirt = stack.use(await LibvirtConnection.open(uri));
-  const socket = join(daemon.directory, "watched.console");
-  await libvirt.createDomain(
-    `<domain type="qemu"><name>watched</name><uuid>${uuid}</uuid><memory unit="MiB">256</memory>
-      <os><type arch="x86_64" machine="q35">hvm</type>
-        <kernel>${image.kernel.vmlinuz}</kernel><initrd>${image.initramfs}</initrd>
-        <cmdline>panic=-1 console=ttyS0 quiet cryptomgr.notests casemate.hostname=guest</cmdline></os>
-      <features><acpi/></features>
-      <cpu mode="maximum"><feature policy="disable" name="cx16"/></cpu>
-      <devices>
-        <disk type="file" device="disk"><driver name="qemu" type="qcow2"/>
-          <source file="${join(pool, "disk.qcow2")}"/><target dev="vda" bus="virtio"/></disk>
-        <serial type="null"><target type="isa-serial" port="0"/></serial>
-        <serial type="unix"><source mode="bind" path="${socket}"/>
-          <target type="isa-serial" port="1"/></serial>
-        <rng model="virtio"><backend model="random">/dev/urandom</backend></rng>
-      </devices></domain>`,
-    [],
-  );
-  guest = stack.use(await GuestConsole.open(socket));
-  await guest.waitUntilReady();
+  const devices = `<disk type="file" device="disk"><driver name="qemu" type="qcow2"/>
+    <source file="${join(pool, "disk.qcow2")}"/><target dev="vda" bus="virtio"/></disk>`;
+  const watched = stack.use(await startSmallGuest(daemon, libvirt, { name: "watched", devices }));
+  ({ uuid, console: guest } = watched);
   await guest.output("mkdir -p /mnt && mount -t ext4 /dev/vda /mnt && sync");
 });
 after(() => stack.disposeAsync());

@@ -1,6 +1,7 @@
 import { CasemateError, type Milliseconds } from "@casemate/core";
 import type { Allowances, DataClass, Verdict } from "@casemate/inspect";
 import { type AnyDetector, detectors } from "@casemate/inspect/detectors";
+import type { YaraRuleFile } from "@casemate/scan/yara-rule-files";
 
 /** Which detectors are to look, at what. */
 export interface SweepRequest {
@@ -13,6 +14,10 @@ export interface SweepRequest {
   readonly allowances: Allowances;
   /** Whether memory may be compared with files on the guest's own disks. */
   readonly withDisks: boolean;
+  /** YARA rules that the detector `signatures` puts memory to. */
+  readonly rules?: readonly YaraRuleFile[] | undefined;
+  /** Whether rules are for all of processes' own memory; for what may be executed alone unless given. */
+  readonly allMemory?: boolean | undefined;
 }
 
 /** What the detectors say of a guest. */

@@ -1,7 +1,11 @@
+import type { Milliseconds } from "@casemate/core";
 import type { FileWatchTick } from "./file-watch.ts";
+import type { GuestGlance } from "./guest-glance.ts";
+import type { GuestPages, PagesRequest } from "./guest-pages.ts";
 import type { GuestSweep, SweepRequest } from "./guest-sweep.ts";
 import type { Hypervisor } from "./hypervisor.ts";
 import type { LookRequest } from "./inspectable-view.ts";
+import type { ProcessControl } from "./process-control.ts";
 import type { ViewTable } from "./view-table.ts";
 import type { ScanRequest, VmScan } from "./vm-scan.ts";
 
@@ -31,7 +35,7 @@ export interface AgentVm {
 export interface HostEvent {
   readonly at: Date;
   readonly type: "vm" | "connection";
-  /** `started`, `stopped`, … as libvirt says; `connected` or `lost` of a connection. */
+  /** `started`, `stopped`, … as libvirt says; `connected` or `lost` of a connection; `isolationFailed`. */
   readonly what: string;
   readonly vm?: { readonly uuid: string; readonly name: string };
   readonly detail?: string;
@@ -50,6 +54,8 @@ export interface HostAgent extends AsyncDisposable {
   readonly uri: string;
   /** What operations do to the host's VMs and images. */
   readonly hypervisor: Hypervisor;
+  /** What operations do to single processes of its guests. */
+  readonly processes: ProcessControl;
   status(): HostStatus;
   /** Throws `libvirt/unreachable`. */
   listVms(signal?: AbortSignal): Promise<readonly AgentVm[]>;
@@ -64,9 +70,28 @@ export interface HostAgent extends AsyncDisposable {
    * What detectors say of the VM with `uuid`, from its memory and, where that is asked for, its disks; read off
    * this thread by a process without rights. What a detector cannot look at is in its verdict.
    *
-   * Throws `usage`, `vm/*`, `memory/*`, `kernel/*` where the kernel is not found, `inspect/budget`, `inspect/crashed`.
+   * Throws `usage`, `vm/*`, `memory/*`, `kernel/*` where the kernel is not found, `rules/malformed`,
+   * `inspect/budget`, `inspect/crashed`.
    */
   sweep(uuid: string, request: SweepRequest, signal?: AbortSignal): Promise<GuestSweep>;
+  /**
+   * Pages of the kernel of the VM with `uuid` as they are in memory, read off this thread by a process without
+   * rights. What is no page of the kernel's own is missed.
+   *
+   * Throws as `inspect`; `usage` for more than `mostPages` addresses or what is none.
+   */
+  readPages(uuid: string, request: PagesRequest, signal?: AbortSignal): Promise<GuestPages>;
+  /**
+   * What shows at a glance of a VM that was swept and runs on, and tells that a sweep is due where it differs from
+   * the last; undefined where there is nothing to compare it with.
+   *
+   * Throws `vm/gone`, `kernel/*`, `inspect/budget`, `inspect/crashed`.
+   */
+  glance(
+    uuid: string,
+    budget: Milliseconds,
+    signal?: AbortSignal,
+  ): Promise<GuestGlance | undefined>;
   /**
    * What is on the disks of one state of the VM with `uuid`, running or not, read by a process without rights.
    *

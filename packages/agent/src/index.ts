@@ -24,6 +24,8 @@ export {
   type StorageVolume,
 } from "@casemate/host";
 export { type FileWatchOptions, type FileWatchTick, watchFiles } from "./file-watch.ts";
+export type { GuestGlance } from "./guest-glance.ts";
+export { type GuestPage, type GuestPages, mostPages, pageClasses } from "./guest-pages.ts";
 export {
   chosenDetectors,
   type GuestSweep,
@@ -51,6 +53,7 @@ export type { HypervisorFacts } from "./hypervisor/hypervisor-facts.ts";
 export type { ImageControl } from "./hypervisor/image-control.ts";
 export {
   isolatedLabel,
+  isolationFailed,
   type NetworkControl,
   type NetworkIsolation,
 } from "./hypervisor/network-control.ts";
@@ -69,6 +72,13 @@ export type { Hypervisor } from "./hypervisor.ts";
 export { inspectImage } from "./inspect-image.ts";
 export { inspectableView, type LookRequest, type ViewRequest } from "./inspectable-view.ts";
 export { attachHost, type HostOptions } from "./local-host.ts";
+export {
+  type GuestProcess,
+  type ProcessControl,
+  type ProcessId,
+  type ProcessSignal,
+  processSignals,
+} from "./process-control.ts";
 export { runningViews } from "./running-memory.ts";
 export type { ViewItem, ViewTable, ViewValue } from "./view-table.ts";
 export type { ScannedState, ScanRequest, VmScan, VmScanRows } from "./vm-scan.ts";

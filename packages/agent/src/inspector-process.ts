@@ -8,11 +8,11 @@ export interface InspectorProcess extends ConfinedProcess<InspectorRequest, Insp
   readonly attached: Set<string>;
 }
 
-/** Starts an inspector; what is wrong with it shows when it is asked. */
-export function startInspectorProcess(): InspectorProcess {
+/** Starts an inspector, that can sweep with rules or not; what is wrong with it shows when it is asked. */
+export function startInspectorProcess(withRules: boolean): InspectorProcess {
   const started = startConfinedProcess<InspectorRequest, InspectorAnswer>({
     name: "inspector",
-    main: join(import.meta.dirname, "inspector", "main.ts"),
+    main: join(import.meta.dirname, "inspector", withRules ? "main-with-rules.ts" : "main.ts"),
     parse: parseAnswer,
   });
   return Object.assign(started, { attached: new Set<string>() });

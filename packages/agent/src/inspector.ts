@@ -1,5 +1,5 @@
 import { closeSync } from "node:fs";
-import { CasemateError, toCasemateError } from "@casemate/core";
+import { CasemateError, type Milliseconds, toCasemateError } from "@casemate/core";
 import {
   type OpenDisks,
   type OpenGuestMemory,
@@ -7,12 +7,15 @@ import {
   type ReceivedFds,
   sendFds,
 } from "@casemate/host";
+import type { GuestGlance } from "./guest-glance.ts";
+import type { PagesRequest } from "./guest-pages.ts";
 import { chosenDetectors, type SweepRequest } from "./guest-sweep.ts";
 import type { ViewRequest } from "./inspectable-view.ts";
 import { lacksTypes } from "./inspector/lacks-types.ts";
 import type {
   InspectorAnswer,
   InspectorRequest,
+  PagesReading,
   SweepReading,
   ViewReading,
 } from "./inspector/messages.ts";
@@ -27,11 +30,15 @@ const limits = {
   graceMs: 1_000,
   /** What a detector may take beyond its budget: those of high cost have more, and look again until a guest settles. */
   detector: { times: 9, highCost: 10, settleMs: 2_000 },
+  /** To compile rules. */
+  rulesMs: 150_000,
 };
 
 /** A guest to look into: `key` names one run of it, `open` opens its memory when it is needed. */
 export interface InspectedGuest {
   readonly key: string;
+  /** The VM's name, for those that are compared with it. */
+  readonly name: string;
   open(): Promise<OpenGuestMemory>;
   /** Opens its disks, for a kernel whose types are not in memory. */
   openDisks(): Promise<OpenDisks>;
@@ -49,6 +56,12 @@ export class Inspector implements AsyncDisposable {
   #child: InspectorProcess | undefined;
   #turn: Promise<unknown> = Promise.resolve();
   #disposed = false;
+  readonly #withRules: boolean;
+
+  /** @param options.withRules whether it can sweep with rules, which takes longer to start */
+  constructor({ withRules = false }: { readonly withRules?: boolean } = {}) {
+    this.#withRules = withRules;
+  }
 
   /** The process id, while one runs. */
   get pid(): number | undefined {
@@ -93,7 +106,8 @@ export class Inspector implements AsyncDisposable {
 
   /**
    * What detectors say of the guest. `openDisks` of it is called where memory is to be held against its disks;
-   * disks that cannot be opened are left out. Throws `inspect/*`, and what reading the guest throws.
+   * disks that cannot be opened are left out. Throws `rules/malformed`, `inspect/*`, and what reading the guest
+   * throws.
    */
   sweep(guest: InspectedGuest, request: SweepRequest, signal?: AbortSignal): Promise<SweepReading> {
     return this.#inTurn(async () => {
@@ -110,6 +124,51 @@ export class Inspector implements AsyncDisposable {
           "Cannot take the inspector's answer: it has no verdicts, expected them.",
         );
       });
+    });
+  }
+
+  /** Pages of the guest's kernel. Throws `inspect/*`, and what reading the guest throws. */
+  readPages(
+    guest: InspectedGuest,
+    request: PagesRequest,
+    signal?: AbortSignal,
+  ): Promise<PagesReading> {
+    return this.#inTurn(async () => {
+      signal?.throwIfAborted();
+      const child = this.#running();
+      const order = { ask: "pages", guest: guest.key, request } as const;
+      const limitMs = request.budget + limits.graceMs;
+      return await this.#attached(child, guest, async () => {
+        const answer = await this.#ask(child, order, limitMs);
+        if ("pages" in answer) return answer;
+        throw new CasemateError(
+          "inspect/crashed",
+          "Cannot take the inspector's answer: it has no pages, expected them.",
+        );
+      });
+    });
+  }
+
+  /** What shows of the guest at a glance; undefined of one that was never looked into. Throws as `look`. */
+  glance(
+    key: string,
+    budget: Milliseconds,
+    signal?: AbortSignal,
+  ): Promise<GuestGlance | undefined> {
+    return this.#inTurn(async () => {
+      signal?.throwIfAborted();
+      const child = this.#child;
+      if (child === undefined || child.hasEnded || !child.attached.has(key)) return undefined;
+      const order = { ask: "glance", guest: key, budget } as const;
+      const answer = await this.#ask(child, order, budget + limits.graceMs);
+      if ("glance" in answer) {
+        const { uptime, ...seen } = answer.glance;
+        return { ...seen, bootedAt: new Date(Date.now() - uptime * 1_000) };
+      }
+      throw new CasemateError(
+        "inspect/crashed",
+        "Cannot take the inspector's answer: it has no glance, expected one.",
+      );
     });
   }
 
@@ -134,7 +193,8 @@ export class Inspector implements AsyncDisposable {
 
   #running(): InspectorProcess {
     if (this.#disposed) throw new CasemateError("cancelled", "Cannot look: Casemate is stopping.");
-    if (this.#child === undefined || this.#child.hasEnded) this.#child = startInspectorProcess();
+    if (this.#child === undefined || this.#child.hasEnded)
+      this.#child = startInspectorProcess(this.#withRules);
     return this.#child;
   }
 
@@ -206,7 +266,12 @@ export class Inspector implements AsyncDisposable {
       // The inspector has its own copies.
       for (const parcel of parcels) for (const fd of parcel.fds) closeSync(fd);
     }
-    const request = { ask: "attach", guest: guest.key, withDisks: disks.length > 0 } as const;
+    const request = {
+      ask: "attach",
+      guest: guest.key,
+      name: guest.name,
+      withDisks: disks.length > 0,
+    } as const;
     await this.#ask(child, request, limits.attachMs);
   }
 
@@ -243,10 +308,10 @@ export class Inspector implements AsyncDisposable {
 }
 
 /** How long a sweep may take at most, in milliseconds. */
-function sweepLimitMs({ detectors, budget }: SweepRequest): number {
+function sweepLimitMs({ detectors, budget, rules }: SweepRequest): number {
   const { times, highCost, settleMs } = limits.detector;
   const each = chosenDetectors(detectors).map(({ cost }) => {
     return times * budget * (cost === "high" ? highCost : 1) + settleMs;
   });
-  return each.reduce((sum, more) => sum + more, 0);
+  return each.reduce((sum, more) => sum + more, rules === undefined ? 0 : limits.rulesMs);
 }

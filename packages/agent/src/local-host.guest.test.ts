@@ -6,7 +6,9 @@ import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { milliseconds } from "@casemate/core";
 import { LibvirtConnection } from "@casemate/host";
-import { ensureImage, labCacheDir, PrivateLibvirt } from "@casemate/lab";
+import { type DataClass, usualAllowances } from "@casemate/inspect";
+import { labCacheDir, PrivateLibvirt, startSmallGuest } from "@casemate/lab";
+import { neededClasses } from "./guest-sweep.ts";
 import type { HostAgent } from "./host-agent.ts";
 import { attachHost } from "./local-host.ts";
 
@@ -20,33 +22,24 @@ let pauses: string;
 let libvirt: LibvirtConnection;
 let host: HostAgent;
 let uuid: string;
+/** A second VM, of the same build. */
+let other: string;
 
 before(async () => {
   scratch = await mkdtemp(join(tmpdir(), "casemate-agent-"));
   pauses = join(scratch, "data", "pauses");
-  const { kernel, initramfs } = await ensureImage({ cacheDir: labCacheDir });
-  const { uri } = stack.use(
+  const daemon = stack.use(
     await PrivateLibvirt.start({ accelerator: "tcg", cacheDir: labCacheDir }),
   );
+  const { uri } = daemon;
   libvirt = stack.use(await LibvirtConnection.open(uri));
-  ({ uuid } = await libvirt.createDomain(`
-    <domain type="qemu">
-      <name>web01</name>
-      <memory unit="MiB">256</memory>
-      <memoryBacking><source type="memfd"/><access mode="shared"/></memoryBacking>
-      <os>
-        <type arch="x86_64" machine="q35">hvm</type>
-        <kernel>${kernel.vmlinuz}</kernel>
-        <initrd>${initramfs}</initrd>
-        <cmdline>quiet cryptomgr.notests</cmdline>
-      </os>
-      <features><acpi/><apic/></features>
-      <cpu mode="maximum"/>
-      <devices><controller type="usb" model="none"/></devices>
-    </domain>`));
+  ({ uuid } = stack.use(await startSmallGuest(daemon, libvirt, { name: "web01" })));
+  ({ uuid: other } = stack.use(await startSmallGuest(daemon, libvirt, { name: "web02" })));
   host = stack.use(await attachHost({ uri, pauses }));
   // Booted as soon as its initramfs has started the last of what it starts.
-  while (!(await readNames().catch((): unknown[] => [])).includes("httpd")) await sleep(250);
+  for (const vm of [uuid, other]) {
+    while (!(await readNames(vm).catch((): unknown[] => [])).includes("httpd")) await sleep(250);
+  }
 });
 
 after(async () => {
@@ -54,8 +47,8 @@ after(async () => {
   await rm(scratch, { recursive: true, force: true });
 });
 
-async function readNames(): Promise<readonly unknown[]> {
-  const { items } = await host.inspect(uuid, { view: "processes", budget });
+async function readNames(vm: string): Promise<readonly unknown[]> {
+  const { items } = await host.inspect(vm, { view: "processes", budget });
   return items.map(({ name }) => name);
 }
 
@@ -84,6 +77,47 @@ test("HostAgent.inspect: a guest that somebody else has paused is looked into an
   assert.ok(items.length > 0);
   assert.equal((await libvirt.findDomain(uuid)).state, "paused");
   await libvirt.resume(uuid);
+});
+
+test("HostAgent.sweep: without a disk, code is compared with VMs that were swept with leave to read it", async () => {
+  const request = {
+    detectors: ["kernel-text"],
+    allowances: usualAllowances,
+    withDisks: false,
+    budget,
+  };
+  const ask = async (vm: string, classes: readonly DataClass[]) =>
+    (await host.sweep(vm, { ...request, classes })).verdicts[0];
+  const whole = neededClasses(["kernel-text"]);
+  const alone = await ask(uuid, whole);
+  assert.match(alone?.missed[0]?.reason ?? "", /Nor is there another guest/);
+  const refused = await ask(other, ["kernelMetadata"]);
+  assert.equal(refused?.verdict, "inconclusive");
+  assert.equal((await ask(uuid, whole))?.verdict, "inconclusive");
+  assert.equal((await ask(other, whole))?.verdict, "clean");
+  assert.equal((await ask(uuid, whole))?.verdict, "clean");
+});
+
+test("HostAgent.sweep: has an inspector without rights put memory to YARA rules", async () => {
+  const source = 'rule shell { strings: $a = "BusyBox v" condition: $a and filename != "x" }';
+  const request = {
+    detectors: ["signatures"],
+    classes: neededClasses(["signatures"]),
+    allowances: usualAllowances,
+    withDisks: false,
+    budget,
+  };
+  const rules = [{ path: "/rules/own.yar", namespace: "own", source }];
+  const { verdicts } = await host.sweep(uuid, { ...request, rules });
+  const [verdict] = verdicts;
+  assert.equal(verdict?.verdict, "suspicious", JSON.stringify(verdict?.missed));
+  const [found] = verdict.suspicions.filter(({ key }) => key.startsWith("file "));
+  assert.match(found?.key ?? "", /^file \/.*busybox.*: own:shell$/);
+  assert.match(found?.evidence[1]?.seen ?? "", /^9 bytes, SHA-256 [0-9a-f]{64}$/);
+  const [without] = (await host.sweep(uuid, request)).verdicts;
+  assert.equal(without?.verdict, "inconclusive");
+  const wrong = [{ path: "/rules/own.yar", namespace: "own", source: "rule" }];
+  await assert.rejects(host.sweep(uuid, { ...request, rules: wrong }), { code: "rules/malformed" });
 });
 
 test("HostAgent.inspect: neither a look that does not ask for it nor one that fails pauses", async () => {

@@ -1,9 +1,12 @@
 import { createHash } from "node:crypto";
-import { CasemateError, type Milliseconds } from "@casemate/core";
+import { CasemateError, type ErrorCode, type Milliseconds, toCasemateError } from "@casemate/core";
 import {
+  callKernel,
   type Domain,
   findQemuProcess,
   type GuestMemorySource,
+  type KernelCall,
+  type KernelCallEnd,
   LibvirtHost,
   type LibvirtHostEvent,
   openGuestMemory,
@@ -12,13 +15,17 @@ import {
   pauseVm,
 } from "@casemate/host";
 import type { FileWatchTick } from "./file-watch.ts";
+import type { GuestGlance } from "./guest-glance.ts";
+import { type GuestPages, mostPages, type PagesRequest } from "./guest-pages.ts";
 import type { GuestSweep, SweepRequest } from "./guest-sweep.ts";
 import type { AgentVm, HostAgent, HostEvent, HostStatus } from "./host-agent.ts";
+import { isolationFailed } from "./hypervisor/network-control.ts";
 import type { Hypervisor } from "./hypervisor.ts";
 import { inspectableView, type LookRequest } from "./inspectable-view.ts";
 import { type InspectedGuest, Inspector } from "./inspector.ts";
 import { HostContext } from "./local/host-context.ts";
 import { LocalHypervisor } from "./local/local-hypervisor.ts";
+import { LocalProcesses } from "./local/local-processes.ts";
 import { LocalScans } from "./local/local-scans.ts";
 import { readRunningMemory } from "./running-memory.ts";
 import type { ViewTable } from "./view-table.ts";
@@ -52,8 +59,6 @@ export async function attachHost(
     const scans = new LocalScans(new HostContext(host, directories));
     // What cannot be ended now is ended when libvirt is connected to anew.
     await scans.endAbandoned().catch(() => {});
-    // Not awaited: with many VMs it takes seconds, and what is not isolated then shows in its isolation.
-    hypervisor.network.renewAll().catch(() => {});
     return new LocalHost(host, state.info.hostname, place, pauses, { hypervisor, scans });
   }
   await host[Symbol.asyncDispose]();
@@ -61,11 +66,23 @@ export async function attachHost(
   throw new CasemateError("cancelled", `Cannot attach to ${uri}: it was cancelled.`);
 }
 
+/** What an isolation comes too late for. */
+const overtaken: readonly ErrorCode[] = [
+  "vm/unknown",
+  "vm/not-running",
+  "libvirt/unreachable",
+  "cancelled",
+];
+
 class LocalHost implements HostAgent {
   readonly id: string;
   readonly name: string;
   readonly uri: string;
   readonly hypervisor: Hypervisor;
+  readonly processes = new LocalProcesses({
+    inspect: (uuid, request, signal) => this.inspect(uuid, request, signal),
+    callKernel: (uuid, call, signal) => this.#callKernel(uuid, call, signal),
+  });
   readonly #host: LibvirtHost;
   readonly #scans: LocalScans;
   readonly #pauses: string | undefined;
@@ -92,6 +109,7 @@ class LocalHost implements HostAgent {
     this.uri = host.uri;
     this.id = createHash("sha256").update(`${name}\0${place}`).digest("hex").slice(0, 16);
     this.#watching = this.#watch();
+    this.#renewAllIsolation();
   }
 
   status(): HostStatus {
@@ -130,8 +148,38 @@ class LocalHost implements HostAgent {
     const takenAt = new Date();
     const guest = this.#guestOf(domain);
     await this.#hold(uuid, guest.key);
-    const reading = await this.#sweeper.sweep(guest, request, signal);
-    return { subject: domain.name, takenAt, ...reading };
+    const sweeping = { subject: domain.name, takenAt };
+    if (request.rules === undefined) {
+      return { ...sweeping, ...(await this.#sweeper.sweep(guest, request, signal)) };
+    }
+    // Rules take time and memory, and are whose they are: what runs them ends with the sweep.
+    await using inspector = new Inspector({ withRules: true });
+    return { ...sweeping, ...(await inspector.sweep(guest, request, signal)) };
+  }
+
+  async glance(
+    uuid: string,
+    budget: Milliseconds,
+    signal?: AbortSignal,
+  ): Promise<GuestGlance | undefined> {
+    // Nothing is asked of libvirt: a run that ended is let go by its events.
+    const key = this.#held.get(uuid);
+    return key === undefined ? undefined : await this.#sweeper.glance(key, budget, signal);
+  }
+
+  async readPages(uuid: string, request: PagesRequest, signal?: AbortSignal): Promise<GuestPages> {
+    const { addresses } = request;
+    if (addresses.length > mostPages || !addresses.every(isAddress)) {
+      throw new CasemateError(
+        "usage",
+        `Cannot read ${addresses.length} pages: expected at most ${mostPages}, each by an address.`,
+      );
+    }
+    const domain = await this.#findRunning(uuid, signal);
+    const takenAt = new Date();
+    const guest = this.#guestOf(domain);
+    await this.#hold(uuid, guest.key);
+    return { takenAt, ...(await this.#inspector.readPages(guest, request, signal)) };
   }
 
   async scan(uuid: string, request: ScanRequest, signal?: AbortSignal): Promise<VmScan> {
@@ -187,16 +235,26 @@ class LocalHost implements HostAgent {
     );
   }
 
-  async #pause({ uuid, name }: Domain, limit?: Milliseconds, signal?: AbortSignal): Promise<Pause> {
-    const journal = this.#pauses;
-    if (journal === undefined) {
-      throw new CasemateError(
-        "internal",
-        `Cannot pause ${name}: this agent has no directory to note it in, expected one.`,
-      );
-    }
-    return await this.#host.withConnection((connection) =>
+  #pause({ uuid, name }: Domain, limit?: Milliseconds, signal?: AbortSignal): Promise<Pause> {
+    const journal = this.#journalFor(`pause ${name}`);
+    return this.#host.withConnection((connection) =>
       pauseVm({ connection, uuid, limit, journal }, signal),
+    );
+  }
+
+  async #callKernel(uuid: string, call: KernelCall, signal?: AbortSignal): Promise<KernelCallEnd> {
+    const { name } = await this.#findRunning(uuid, signal);
+    const journal = this.#journalFor(`act on processes of ${name}`);
+    return await this.#host.withConnection((connection) =>
+      callKernel({ connection, uuid, call, journal }, signal),
+    );
+  }
+
+  #journalFor(doing: string): string {
+    if (this.#pauses !== undefined) return this.#pauses;
+    throw new CasemateError(
+      "internal",
+      `Cannot ${doing}: this agent has no directory to note it in, expected one.`,
     );
   }
 
@@ -212,6 +270,7 @@ class LocalHost implements HostAgent {
     };
     return {
       key: `${uuid}/${id}/${pid}`,
+      name,
       open: () => openGuestMemory(source),
       openDisks: () => openVmDisks(source),
     };
@@ -230,18 +289,46 @@ class LocalHost implements HostAgent {
     await Promise.all([this.#inspector.forget(key), this.#sweeper.forget(key)]);
   }
 
+  #tell(event: HostEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+
+  /** Not awaited, as all that events bring: what is not isolated then is told. */
+  #renewIsolation({ uuid, name }: { readonly uuid: string; readonly name: string }): void {
+    this.hypervisor.network
+      .renew(uuid)
+      .catch((thrown) => this.#tellUnisolated(thrown, { uuid, name }));
+  }
+
+  /** Not awaited: with many VMs it takes seconds. */
+  #renewAllIsolation(): void {
+    this.hypervisor.network.renewAll().then(
+      (failed) => {
+        for (const { cause, ...vm } of failed) this.#tellUnisolated(cause, vm);
+      },
+      (thrown) => this.#tellUnisolated(thrown),
+    );
+  }
+
+  #tellUnisolated(thrown: unknown, vm?: HostEvent["vm"]): void {
+    const { code, message: detail } = toCasemateError(thrown);
+    // It does not run any more, or libvirt has gone: when that is back, all are isolated anew.
+    if (overtaken.includes(code)) return;
+    const told = { at: new Date(), what: isolationFailed, detail };
+    this.#tell(vm === undefined ? { ...told, type: "connection" } : { ...told, type: "vm", vm });
+  }
+
   async #watch(): Promise<void> {
     for await (const event of this.#host.events()) {
       const told = asHostEvent(event);
-      if (told !== undefined) for (const listener of this.#listeners) listener(told);
+      if (told !== undefined) this.#tell(told);
       // What could not be ended while libvirt was away can be now; what fails is found at the next start.
       if (event.kind === "connected") {
         this.#scans.endAbandoned().catch(() => {});
-        this.hypervisor.network.renewAll().catch(() => {});
+        this.#renewAllIsolation();
       }
       if (event.kind === "lifecycle" && event.event === "started") {
-        // Not awaited either: what is not isolated then shows in its isolation.
-        this.hypervisor.network.renew(event.uuid).catch(() => {});
+        this.#renewIsolation(event);
       }
       // A guest that stopped or booted anew is another guest: its kernel lies elsewhere.
       if ((event.kind === "lifecycle" && event.event === "stopped") || event.kind === "reboot") {
@@ -250,6 +337,10 @@ class LocalHost implements HostAgent {
       }
     }
   }
+}
+
+function isAddress(text: string): boolean {
+  return /^0x[0-9a-f]{1,16}$/.test(text);
 }
 
 function asVm({ uuid, name, state, vcpus, memory }: Domain): AgentVm {

@@ -6,7 +6,7 @@ import { openImage } from "./open-image.ts";
  * files of a disk of the guest, the image and what it is a layer above.
  *
  * A process that is root stops being it for good once the files are open. Throws `usage`, `dump/*`, `disk/*`,
- * `kernel/*`.
+ * `kernel/*`, `rules/malformed`.
  */
 export async function sweepImage(
   path: string,
@@ -15,7 +15,12 @@ export async function sweepImage(
 ): Promise<GuestSweep> {
   const detectors = chosenDetectors(request.detectors);
   const takenAt = new Date();
+  const { rules, allMemory = false } = request;
+  // Before the files are open, for afterwards what runs rules may not be read.
+  const { ruleMatcher } = (await (rules && import("./inspector/rule-matcher.ts"))) ?? {};
+  using signatures = rules && ruleMatcher?.(rules, { allMemory });
   await using image = await openImage(path, disk);
   const whole = { ...request, withDisks: disk.length > 0 };
-  return { subject: path, takenAt, ...(await image.guest.sweep(detectors, whole, image.files)) };
+  const given = { files: image.files, signatures };
+  return { subject: path, takenAt, ...(await image.guest.sweep(detectors, whole, given)) };
 }

@@ -52,6 +52,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./commands/findings.ts")).configureFindings,
   },
   {
+    name: "evidence",
+    summary: "save what can be seen of a VM, and verify what was saved",
+    load: async () => (await import("./commands/evidence.ts")).configureEvidence,
+  },
+  {
     name: "advisories",
     summary: "what is known of vulnerabilities",
     load: async () => (await import("./commands/advisories.ts")).configureAdvisories,

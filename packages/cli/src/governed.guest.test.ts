@@ -1,149 +1,64 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import {
-  chmod,
-  chown,
-  copyFile,
-  cp,
-  mkdir,
-  mkdtemp,
-  open,
-  readdir,
-  rm,
-  stat,
-} from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { copyFile, cp, mkdir, open, readdir, readFile, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { after, before, test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
-import { LibvirtConnection } from "@casemate/host";
-import { labCacheDir, PrivateLibvirt } from "@casemate/lab";
+import { ControlPlane } from "../test/control-plane.fixture.ts";
 
-const casemate = resolve(import.meta.dirname, "../../../casemate");
 const verifier = resolve(import.meta.dirname, "../../ledger/verifier/casemate-verify.mjs");
 
-const stack = new AsyncDisposableStack();
-let scratch: string;
-let data: string;
-let libvirt: LibvirtConnection;
-let up: ChildProcess;
-
-interface Ended {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** A command of one person's, at home in a directory of their own. */
-async function as(person: string, words: readonly string[], input = ""): Promise<Ended> {
-  const home = join(scratch, person);
-  await mkdir(home, { recursive: true });
-  const child = spawn(casemate, [...words], {
-    stdio: ["pipe", "pipe", "pipe"],
-    env: { ...process.env, HOME: home, XDG_CONFIG_HOME: join(home, ".config") },
-  });
-  child.stdin.on("error", () => {}); // It may end without reading.
-  child.stdin.end(input);
-  let stdout = "";
-  let stderr = "";
-  child.stdout.on("data", (chunk) => {
-    stdout += String(chunk);
-  });
-  child.stderr.on("data", (chunk) => {
-    stderr += String(chunk);
-  });
-  const [code] = await once(child, "close");
-  return { code: Number(code), stdout, stderr };
-}
-
-async function done(person: string, ...words: readonly string[]): Promise<string> {
-  const ended = await as(person, [...words, "--data", data]);
-  assert.equal(ended.code, 0, `${words.join(" ")}: ${ended.stdout}${ended.stderr}`);
-  return ended.stdout;
-}
+let control: ControlPlane;
 
 before(async () => {
-  scratch = await mkdtemp(join(tmpdir(), "casemate-governed-"));
-  await chmod(scratch, 0o711);
-  stack.defer(() => rm(scratch, { recursive: true, force: true }));
-  data = join(scratch, "data");
-  const daemon = stack.use(
-    await PrivateLibvirt.start({ accelerator: "tcg", cacheDir: labCacheDir }),
-  );
-  libvirt = stack.use(await LibvirtConnection.open(daemon.uri));
-  const pool = join(scratch, "pool");
-  await mkdir(pool);
-  const { uid, gid } = await stat("/var/lib/libvirt/qemu").catch(() => stat("/"));
-  await chown(pool, uid, gid);
-  await libvirt.defineStoragePool(
-    `<pool type="dir"><name>default</name><target><path>${pool}</path></target></pool>`,
-  );
-  const listen = ["--listen", "127.0.0.1:0"];
-  up = spawn(casemate, ["up", "--connect", daemon.uri, "--data", data, ...listen], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  stack.defer(async () => {
-    if (up.exitCode !== null) return;
-    up.kill("SIGTERM");
-    await once(up, "close");
-  });
-  let printed = "";
-  up.stdout?.on("data", (chunk) => {
-    printed += String(chunk);
-  });
-  while (!printed.includes("Ctrl-C")) {
-    assert.equal(up.exitCode, null, printed);
-    await sleep(50);
-  }
+  control = await ControlPlane.open();
+  await control.start();
 });
-after(() => stack.disposeAsync());
+after(() => control?.[Symbol.asyncDispose]());
 
 test("a restore is asked for, approved by another person, done, and proved to whoever has nothing of Casemate", async (t) => {
-  const first = "correct horse battery";
-  const own = "staple of my own choice";
-  for (const [name, role] of [
-    ["olga", "operator"],
-    ["sofia", "security-officer"],
-  ] as const) {
-    const words = ["account", "create", name, "--person", name, "--role", role, "--data", data];
-    const created = await as("root", words, `${first}\n`);
-    assert.equal(created.code, 0, created.stderr);
-    const login = ["login", "--name", name, "--data", data];
-    const loggedIn = await as(name, login, [first, first, own, ""].join("\n"));
-    assert.equal(loggedIn.code, 0, loggedIn.stderr);
-  }
+  await control.addPerson("olga", "operator");
+  await control.addPerson("sofia", "security-officer");
 
   const definition = ["--memory", "32M", "--type", "qemu"];
   const disk = JSON.stringify({ capacity: 1024 * 1024 });
-  await done("olga", "vm", "define", "--name", "web01", ...definition, "--disks", disk);
-  await done("olga", "vm", "start", "web01");
-  await done("olga", "vm", "snapshot", "web01", "before");
+  await control.done("olga", "vm", "define", "--name", "web01", ...definition, "--disks", disk);
+  await control.done("olga", "vm", "start", "web01");
+  await control.done("olga", "vm", "snapshot", "web01", "before");
 
-  const restore = ["vm", "restore", "web01", "before", "--data", data];
-  const planned = await as("olga", [...restore, "--dry-run"]);
+  const restore = ["vm", "restore", "web01", "before"];
+  const planned = await control.as("olga", [...restore, "--dry-run"]);
   assert.match(planned.stdout, /nothing was changed[\s\S]*CANNOT BE TAKEN BACK/);
-  const asked = await as("olga", restore);
+  const asked = await control.as("olga", restore);
   assert.equal(asked.code, 4, asked.stderr);
   assert.match(asked.stdout, /It needs the approval of a security-officer/);
   const id = /requests show (\S+)/.exec(asked.stdout)?.[1] ?? "";
 
-  const alone = await as("olga", ["requests", "approve", id, "--data", data]);
+  const alone = await control.as("olga", ["requests", "approve", id]);
   assert.equal(alone.code, 4);
   assert.match(alone.stderr, /olga made it, expected another person/);
 
-  const shown = await done("sofia", "requests", "show", id);
+  const shown = await control.done("sofia", "requests", "show", id);
   assert.match(shown, /awaiting-approval[\s\S]*STEPS[\s\S]*snapshot before/);
   const plan = /Plan ([0-9a-f]{64})/.exec(shown)?.[1] ?? "";
-  const approved = await done("sofia", "requests", "approve", id, "--plan", plan);
+  const approved = await control.done("sofia", "requests", "approve", id, "--plan", plan);
   assert.match(approved, /vm\.restore web01: .*done/);
-  const { uuid } = await libvirt.findDomain("web01");
-  const snapshots = await libvirt.listSnapshots(uuid);
+  const { uuid } = await control.libvirt.findDomain("web01");
+  const snapshots = await control.libvirt.listSnapshots(uuid);
   assert.equal(snapshots.find(({ name }) => name === "before")?.current, true);
 
-  up.kill("SIGTERM");
-  await once(up, "close");
-  const facts = JSON.parse(await done("root", "ledger", "facts", "--json"));
+  const bundle = join(control.scratch, "olga", "web01.tar");
+  const saved = await control.done("olga", "evidence", "save", "web01", "-o", bundle);
+  assert.match(saved, /vm\.evidence\.save web01: .*done/);
+  const again = await control.as("olga", ["evidence", "save", "web01", "-o", bundle]);
+  assert.equal(again.code, 64, again.stderr);
+  const listed = JSON.parse(await control.done("sofia", "evidence", "list", "--json"));
+  assert.equal(listed.items.length, 2);
+  const fetched = join(control.scratch, "sofia", "web01.tar");
+  await control.done("sofia", "evidence", "get", listed.items[1].id, "-o", fetched);
+  assert.deepEqual(await readFile(fetched), await readFile(bundle));
+
+  await control.stop();
+  await verifyBundle(bundle);
+  const facts = JSON.parse(await control.done("root", "ledger", "facts", "--json"));
   const story = facts.items.filter(
     ({ body }: { body: { request?: string } }) => body.request === id,
   );
@@ -152,12 +67,12 @@ test("a restore is asked for, approved by another person, done, and proved to wh
     ["request/made", "request/approved", "operation/intended", "operation/ended"],
   );
 
-  const elsewhere = join(scratch, "elsewhere");
+  const elsewhere = join(control.scratch, "elsewhere");
   await mkdir(elsewhere);
   await copyFile(verifier, join(elsewhere, "verify.mjs"));
   const copy = join(elsewhere, "ledger");
-  await cp(join(data, "ledger"), copy, { recursive: true });
-  const verified = await verify(elsewhere, "ledger");
+  await cp(join(control.data, "ledger"), copy, { recursive: true });
+  const verified = await verify("ledger");
   assert.equal(verified.code, 0, verified.stdout + verified.stderr);
 
   const files = (await readdir(copy, { recursive: true, withFileTypes: true }))
@@ -168,7 +83,7 @@ test("a restore is asked for, approved by another person, done, and proved to wh
     const { size } = await stat(file);
     if (size === 0) continue;
     const restoreByte = await flipByte(file, Math.floor(size / 2));
-    const found = await verify(elsewhere, "ledger");
+    const found = await verify("ledger");
     assert.notEqual(found.code, 0, `a changed byte of ${file} was not found`);
     assert.ok(
       (found.stdout + found.stderr).includes(file.slice(copy.length + 1)),
@@ -179,22 +94,34 @@ test("a restore is asked for, approved by another person, done, and proved to wh
   t.diagnostic(`tampered with ${files.length} files`);
 });
 
-async function verify(directory: string, ledger: string): Promise<Ended> {
-  const child = spawn(process.execPath, ["verify.mjs", ledger], {
-    cwd: directory,
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let stdout = "";
-  let stderr = "";
-  child.stdout.on("data", (chunk) => {
-    stdout += String(chunk);
-  });
-  child.stderr.on("data", (chunk) => {
-    stderr += String(chunk);
-  });
-  const [code] = await once(child, "close");
-  return { code: Number(code), stdout, stderr };
+/** Holds a bundle against its seal, with the ledger's key and without Casemate. */
+async function verifyBundle(bundle: string): Promise<void> {
+  const [, key = ""] = (await readFile(join(control.data, "ledger", "keys"), "utf8"))
+    .trim()
+    .split(" ");
+  const hold = (...words: readonly string[]) =>
+    control.as("nobody", ["evidence", "verify", ...words]);
+  const sealed = await hold(bundle, "--key", key);
+  assert.equal(sealed.code, 0, sealed.stdout + sealed.stderr);
+  assert.match(sealed.stdout, /It is as it was sealed\.\n$/);
+  const unknown = await hold(bundle, "--json");
+  assert.equal(unknown.code, 3);
+  assert.equal(JSON.parse(unknown.stdout).verdict, "inconclusive");
+  const { size } = await stat(bundle);
+  for (const at of [0, 600, size - 1]) {
+    const restoreByte = await flipByte(bundle, at);
+    const changed = await hold(bundle, "--key", key);
+    assert.equal(changed.code, 2, `byte ${at}: ${changed.stdout}${changed.stderr}`);
+    await restoreByte();
+  }
+  const nothing = await hold(join(control.scratch, "nowhere.tar"), "--key", key);
+  assert.equal(nothing.code, 3, nothing.stderr);
+  assert.match(nothing.stderr, /^casemate: Cannot read the evidence bundle .+\n.+\n$/);
 }
+
+/** Runs the ledger's own verifier at home with somebody who has nothing else. */
+const verify = (ledger: string) =>
+  control.run("elsewhere", [process.execPath, "verify.mjs", ledger]);
 
 /** Changes one bit of one byte; the answer changes it back. */
 async function flipByte(path: string, at: number): Promise<() => Promise<void>> {

@@ -1,26 +1,16 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chmod, chown, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { chown, mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { LibvirtConnection } from "@casemate/host";
-import {
-  ensureImage,
-  GuestConsole,
-  type LabImage,
-  labCacheDir,
-  PrivateLibvirt,
-} from "@casemate/lab";
+import { ensureImage, GuestConsole, type LabImage, labCacheDir } from "@casemate/lab";
+import { ControlPlane, casemate, type Ended } from "../test/control-plane.fixture.ts";
 
-const casemate = resolve(import.meta.dirname, "../../../casemate");
 const stack = new AsyncDisposableStack();
-let scratch: string;
-let data: string;
-let libvirt: LibvirtConnection;
+let control: ControlPlane;
 let guest: GuestConsole;
 let uuid: string;
 /** The template's disk, which web01's is a layer above. */
@@ -34,64 +24,29 @@ const signature = "CASEMATE-TEST-SIGNATURE-7f3a";
 // biome-ignore lint/suspicious/noExplicitAny: documents are walked into as they are
 type Json = any;
 
-interface Ended {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-  readonly document: Json;
-}
+/** A command's end, and the document that it printed. */
+type Answered = Ended & { readonly document: Json };
 
 /** A command of the person who runs the control plane. */
-const run = (...words: readonly string[]): Promise<Ended> => as("root", words);
-
-/** A scan with time enough on a machine that does much else. */
-const scan = (...words: readonly string[]): Promise<Ended> =>
-  run("scan", ...words, "--budget", "600000");
-
-/** A command of one person's, at home in a directory of their own. */
-async function as(person: string, words: readonly string[], input = ""): Promise<Ended> {
-  const home = join(scratch, person);
-  await mkdir(home, { recursive: true });
-  const child = spawn(casemate, [...words, "--data", data], {
-    stdio: ["pipe", "pipe", "pipe"],
-    env: { ...process.env, HOME: home, XDG_CONFIG_HOME: join(home, ".config") },
-  });
-  child.stdin.on("error", () => {}); // It may end without reading.
-  child.stdin.end(input);
-  let stdout = "";
-  let stderr = "";
-  child.stdout.on("data", (chunk) => {
-    stdout += String(chunk);
-  });
-  child.stderr.on("data", (chunk) => {
-    stderr += String(chunk);
-  });
-  const [code] = await once(child, "close");
-  const document = stdout.startsWith("{") ? JSON.parse(stdout) : {};
-  return { code: Number(code), stdout, stderr, document };
+async function run(...words: readonly string[]): Promise<Answered> {
+  const ended = await control.as("root", words);
+  return { ...ended, document: ended.stdout.startsWith("{") ? JSON.parse(ended.stdout) : {} };
 }
 
+/** A scan with time enough on a machine that does much else. */
+const scan = (...words: readonly string[]): Promise<Answered> =>
+  run("scan", ...words, "--budget", "600000");
+
 before(async () => {
-  scratch = await mkdtemp(join(tmpdir(), "casemate-scan-vm-"));
-  stack.defer(() => rm(scratch, { recursive: true, force: true }));
-  await chmod(scratch, 0o711);
-  data = join(scratch, "data");
+  control = stack.use(await ControlPlane.open());
+  const { scratch, pool, daemon, libvirt } = control;
   const image = await ensureImage({ cacheDir: labCacheDir });
-  const daemon = stack.use(
-    await PrivateLibvirt.start({ accelerator: "tcg", cacheDir: labCacheDir }),
-  );
-  libvirt = stack.use(await LibvirtConnection.open(daemon.uri));
-  const pool = join(scratch, "pool");
-  await mkdir(pool);
-  const owner = await stat("/var/lib/libvirt/qemu").catch(() => stat("/"));
-  await libvirt.defineStoragePool(
-    `<pool type="dir"><name>default</name><target><path>${pool}</path></target></pool>`,
-  );
   base = join(pool, "golden.raw");
-  await makeTemplate(image);
+  await makeTemplate(scratch, image);
   const disk = join(pool, "web01.qcow2");
   execFileSync("qemu-img", [...["create", "-q", "-f", "qcow2", "-b", base, "-F", "raw", disk]]);
-  for (const file of [pool, base, disk]) await chown(file, owner.uid, owner.gid);
+  const { uid, gid } = await stat(pool);
+  for (const file of [base, disk]) await chown(file, uid, gid);
   const consoleSocket = join(daemon.directory, "web01.console");
   ({ uuid } = await libvirt.defineDomain(`
     <domain type="qemu"><name>web01</name><memory unit="MiB">384</memory>
@@ -116,7 +71,7 @@ before(async () => {
       <devices><disk type="file" device="disk"><driver name="qemu" type="raw"/>
         <source file="${base}"/><target dev="vda" bus="virtio"/></disk></devices>
     </domain>`);
-  await startControlPlane(daemon.uri);
+  await control.start();
   guest = stack.use(await GuestConsole.open(consoleSocket));
   await guest.waitUntilReady();
   await guest.output("until [ -e /run/lab-ready ]; do sleep 0.2; done");
@@ -127,7 +82,7 @@ after(() => stack.disposeAsync());
  * The lab's image with what somebody forgot there: a key, and a file that rules know. Of its programs those are
  * left out that are many and never run here: each takes YARA-X some milliseconds.
  */
-async function makeTemplate({ disk, kernel }: LabImage): Promise<void> {
+async function makeTemplate(scratch: string, { disk, kernel }: LabImage): Promise<void> {
   const key = join(scratch, "key");
   execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "deploy", "-f", key]);
   leaked = await readFile(key, "utf8");
@@ -144,26 +99,6 @@ async function makeTemplate({ disk, kernel }: LabImage): Promise<void> {
   ];
   await writeFile(commands, `${lines.join("\n")}\n`);
   execFileSync("debugfs", ["-w", "-f", commands, base], { stdio: "ignore" });
-}
-
-async function startControlPlane(uri: string): Promise<void> {
-  const listen = ["--listen", "127.0.0.1:0"];
-  const up: ChildProcess = spawn(casemate, ["up", "--connect", uri, "--data", data, ...listen], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  stack.defer(async () => {
-    if (up.exitCode !== null) return;
-    up.kill("SIGTERM");
-    await once(up, "close");
-  });
-  let printed = "";
-  up.stdout?.on("data", (chunk) => {
-    printed += String(chunk);
-  });
-  while (!printed.includes("Ctrl-C")) {
-    assert.equal(up.exitCode, null, printed);
-    await sleep(50);
-  }
 }
 
 /** A feed that says of the guest's own tzdata that all before `fixed` has a hole. */
@@ -241,7 +176,7 @@ test("casemate scan VM: what the guest's own tools say, of its snapshots too, an
   const none = await run("exposed");
   assert.equal(none.code, 3);
   assert.match(none.stderr, /there are no advisories/);
-  const file = join(scratch, "debian.json");
+  const file = join(control.scratch, "debian.json");
   await writeFile(file, feed("gzip", current));
   const imported = await run("advisories", "import", file);
   assert.equal(imported.code, 0, imported.stderr);
@@ -264,11 +199,11 @@ test("casemate scan VM: what the guest's own tools say, of its snapshots too, an
   const facts = await run("ledger", "facts", "--json");
   const looks = facts.stdout.match(/"vm\.scan"/g) ?? [];
   assert.ok(looks.length >= 3);
-  assert.equal(await libvirt.backupXml(uuid), undefined);
+  assert.equal(await control.libvirt.backupXml(uuid), undefined);
 });
 
 /** A scan that another person has to approve, asked for, approved and carried out. */
-async function scanApproved(...words: readonly string[]): Promise<Ended> {
+async function scanApproved(...words: readonly string[]): Promise<Answered> {
   return await scan(...words, "--request", await approveScan(...words));
 }
 
@@ -278,24 +213,20 @@ async function approveScan(...words: readonly string[]): Promise<string> {
   assert.equal(asked.code, 4, asked.stderr);
   const said = asked.stdout + asked.stderr;
   const id = /request ([0-9a-f-]{36})/.exec(said)?.[1] ?? assert.fail(said);
-  const approved = await as("sofia", ["requests", "approve", id]);
+  const approved = await control.as("sofia", ["requests", "approve", id]);
   assert.equal(approved.code, 0, approved.stderr);
   assert.ok(!approved.stdout.includes(signature));
   return id;
 }
 
 test("casemate scan: a leaked key, a test signature and a missing update, in a running guest, its snapshot and its template", async () => {
-  const password = "correct horse battery";
-  const words = ["account", "create", "sofia", "--person", "sofia", "--role", "security-officer"];
-  assert.equal((await as("root", words, `${password}\n`)).code, 0);
-  const typed = [password, password, "staple of my own choice", ""].join("\n");
-  assert.equal((await as("sofia", ["login", "--name", "sofia"], typed)).code, 0);
+  await control.addPerson("sofia", "security-officer");
 
   // The guest leaks one of its own, after its snapshot was made.
   await guest.output("ssh-keygen -q -t ed25519 -N '' -f /home/ci/id && sync");
   const prints = await guest.output("ssh-keygen -lf /root/deploy; ssh-keygen -lf /home/ci/id");
   const [deployed = "", own = ""] = prints.split(/\r?\n/).map((line) => line.split(" ")[1]);
-  const rules = join(scratch, "rules");
+  const rules = join(control.scratch, "rules");
   await mkdir(rules);
   const rule = `rule test_signature { strings: $a = "${signature}" condition: $a }`;
   await writeFile(join(rules, "test.yar"), rule);
@@ -311,17 +242,17 @@ test("casemate scan: a leaked key, a test signature and a missing update, in a r
     "--json",
   ];
 
-  const keysOf = ({ document: { found } }: Ended): readonly Json[] =>
+  const keysOf = ({ document: { found } }: Answered): readonly Json[] =>
     found.secrets.filter(
       ({ kind, severity }: Json) => kind === "private-key" && severity === "high",
     );
-  const leaks = (ended: Ended) =>
+  const leaks = (ended: Answered) =>
     keysOf(ended)
       .map(({ path, protection, publicKey }) => [path, protection, publicKey.fingerprint])
       .sort();
-  const hits = ({ document: { found } }: Ended) =>
+  const hits = ({ document: { found } }: Answered) =>
     found.malware.map(({ path, rule: hit, namespace }: Json) => [path, hit, namespace]);
-  const scans: readonly (readonly [string, Ended])[] = [
+  const scans: readonly (readonly [string, Answered])[] = [
     ["running", await scanApproved("web01", ...wanted)],
     ["snapshot", await scanApproved("web01", "--snapshot", "before", ...wanted)],
   ];
@@ -338,7 +269,7 @@ test("casemate scan: a leaked key, a test signature and a missing update, in a r
     assert.ok(!ended.stdout.includes(leaked.split("\n")[1] ?? ""), "the key itself is told");
   }
   // One secret has one fingerprint in all scans of an installation, those of files too.
-  const salt = ["--salt-file", join(data, "scan-salt")];
+  const salt = ["--salt-file", join(control.data, "scan-salt")];
   const disk = await scan("--disk", base, ...wanted, ...salt, "--advisories");
   assert.equal(disk.code, 2, disk.stderr);
   assert.deepEqual(hits(disk), [["/usr/local/sample", "test_signature", "test"]]);
@@ -354,14 +285,14 @@ test("casemate scan: a leaked key, a test signature and a missing update, in a r
   const exposed = await run("exposed", "--json");
   const names = exposed.document.items.map(({ vm }: Json) => vm.name);
   assert.deepEqual(names.sort(), ["golden", "web01"]);
-  const kept = spawnSync("grep", ["-rlaF", signature, data], { encoding: "utf8" });
+  const kept = spawnSync("grep", ["-rlaF", signature, control.data], { encoding: "utf8" });
   assert.equal(kept.stdout, "", "rules are recorded");
 });
 
 test("casemate scan VM --follow: what happens to files, as it happens, until Ctrl-C", async () => {
   const words = ["web01", "--follow", "--json"];
   const request = await approveScan(...words);
-  const child = spawn(casemate, ["scan", ...words, "--request", request, "--data", data], {
+  const child = spawn(casemate, ["scan", ...words, "--request", request, "--data", control.data], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
@@ -391,7 +322,7 @@ test("casemate scan VM --follow: what happens to files, as it happens, until Ctr
   for (let shown = ""; !shown.includes("done"); await sleep(100)) {
     shown = (await run("requests", "show", request)).stdout;
   }
-  const blocks = await libvirt.qmp(uuid, { execute: "query-block" });
+  const blocks = await control.libvirt.qmp(uuid, { execute: "query-block" });
   assert.ok(!JSON.stringify(blocks).includes("casemate-written"));
 });
 
@@ -415,7 +346,7 @@ test("casemate scan VM --running: the installed kernel runs, and the server that
   assert.ok(process.listening.some(({ port }: Json) => port === 22));
 
   // The hole is in what listens: that is stored with the state, and told with the finding.
-  const file = join(scratch, "openssh.json");
+  const file = join(control.scratch, "openssh.json");
   await writeFile(file, feed("openssh", "9:0"));
   await run("advisories", "import", file);
   const exposed = await run("exposed", "--json");
@@ -431,7 +362,7 @@ test("casemate scan VM --running: the installed kernel runs, and the server that
   const past = await scan("web01", "--running", "--snapshot", "before");
   assert.equal(past.code, 64);
   assert.match(past.stderr, /snapshots are of the past/);
-  await libvirt.destroy(uuid);
+  await control.libvirt.destroy(uuid);
   const off = await scan("web01", "--running");
   assert.notEqual(off.code, 0);
   assert.match(off.stderr, /Cannot hold the disks of web01 against its memory: it is shutoff/);

@@ -9,6 +9,8 @@ import { openProjections } from "./facts/projections.ts";
 import { Reserve } from "./facts/reserve.ts";
 import { metrics } from "./metrics.ts";
 import { operations } from "./operations/operations.ts";
+import { revertVm } from "./operations/revert-vm.ts";
+import { saveEvidence } from "./operations/save-evidence.ts";
 import { scanVm } from "./operations/scan-vm.ts";
 import { appointAccount } from "./operations/system/appoint-account.ts";
 import { changePolicy } from "./operations/system/change-policy.ts";
@@ -29,7 +31,9 @@ import type { OperationRequest } from "./spine/request.ts";
 import { requestsIn } from "./spine/requests.ts";
 import { Spine } from "./spine/spine.ts";
 import { openStore } from "./store/store.ts";
+import { cleanStatesIn } from "./watch/clean-states/clean-states.ts";
 import { eventHub } from "./watch/event-hub.ts";
+import { EvidenceStore } from "./watch/evidence/evidence-store.ts";
 import { findingEvent } from "./watch/findings/finding-event.ts";
 import { findingsIn } from "./watch/findings/findings.ts";
 import { inventoryIn } from "./watch/inventory.ts";
@@ -86,18 +90,28 @@ export async function assemble(assembly: Assembly, stack: AsyncDisposableStack):
     relyingParty: () => relyingPartyAt(url()),
   });
   const { tokens } = people;
-  const rules = await openRules(assembly.ruleDirectory ?? shippedRuleDirectory, facts, onFailure);
+  const channels = await openChannels(directory, readOwnVersion());
+  const rules = await openRules(
+    assembly.ruleDirectory ?? shippedRuleDirectory,
+    channels.map(({ name }) => name),
+    facts,
+    onFailure,
+  );
   const findings = findingsIn(projected.db, facts, rules.judge, (fact, finding) => {
     events.publish(JSON.stringify(findingEvent(fact, finding)));
     responder.answer(finding);
     deliveries.wake();
   });
+  const evidence = new EvidenceStore({ directory, db: projected.db, ledger, facts, findings });
+  const cleanStates = cleanStatesIn(projected.db, facts, findings);
   const spine = stack.use(
     new Spine({
       ...{ facts, requests, gate, world, hosts, onFailure, atFaultPoint },
       operations: [
         ...operations,
         scanVm(scannedStates, scanSaltIn(directory)),
+        saveEvidence({ evidence, findings, allowancesOf: rules.allowancesOf }),
+        revertVm(cleanStates),
         appointAccount(people),
         changePolicy(policy),
         changeRules(rules),
@@ -121,10 +135,9 @@ export async function assemble(assembly: Assembly, stack: AsyncDisposableStack):
       onAlarm: alarm,
     }),
   );
-  const channels = await openChannels(directory, readOwnVersion());
   const deliveries = stack.use(
     await keepDeliveries(channels, {
-      ...{ ledger, findings, onAlarm: alarm, onFailure },
+      ...{ ledger, findings, rules, onAlarm: alarm, onFailure },
       db: store.db,
     }),
   );
@@ -145,9 +158,12 @@ export async function assemble(assembly: Assembly, stack: AsyncDisposableStack):
       spine,
       requests,
       events,
+      alarm,
       hosts,
       world,
       findings,
+      cleanStates,
+      evidence,
       rules,
       responder,
       sweeps: new Map(),

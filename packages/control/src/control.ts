@@ -14,6 +14,7 @@ import type { AtFaultPoint } from "./spine/fault-points.ts";
 import { openDataDirectory } from "./store/data-directory.ts";
 import { openCertificate } from "./tls/certificate.ts";
 import { keepInventory } from "./watch/keep-inventory.ts";
+import { keepIsolation } from "./watch/keep-isolation.ts";
 import { keepWorld } from "./watch/keep-world.ts";
 import { keepSweeps } from "./watch/sweeps/keep-sweeps.ts";
 import { type SweepSettings, usualSweeps } from "./watch/sweeps/sweep-settings.ts";
@@ -125,6 +126,7 @@ export async function startControl(config: ControlConfig): Promise<Control> {
       hosts.set(agent.id, agent);
       attached.defer(() => void hosts.delete(agent.id));
       attached.use(keepWorld(agent, { ...services, runner: spine.runner }, failures.report));
+      attached.use(keepIsolation(agent, services, failures.report));
       // What was found and not answered yet when an earlier process ended.
       for (const finding of await services.findings.list({ states: ["open"] })) {
         if (finding.vm.host === agent.id) services.responder.answer(finding);

@@ -2,12 +2,14 @@ export type { Account, AccountList, Principal } from "./api/contract/account.ts"
 export type { ApiTokenList, NewApiToken } from "./api/contract/api-token.ts";
 export type { ErrorDocument } from "./api/contract/error-document.ts";
 export type { Event } from "./api/contract/event.ts";
+export type { EvidenceDocument, EvidenceList } from "./api/contract/evidence.ts";
 export type { ExposureList } from "./api/contract/exposure.ts";
 export type { FileEvent } from "./api/contract/file-event.ts";
 export type { FindingDocument, FindingList } from "./api/contract/finding.ts";
 export type { Health } from "./api/contract/health.ts";
 export type { HostList } from "./api/contract/host-list.ts";
 export type { NewSession, OidcCeremony, SessionList, TotpOffer } from "./api/contract/session.ts";
+export type { SnapshotList } from "./api/contract/snapshot-list.ts";
 export type { View } from "./api/contract/view.ts";
 export type { Vm, VmList } from "./api/contract/vm.ts";
 export type { VmWatch } from "./api/contract/watch.ts";

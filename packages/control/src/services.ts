@@ -13,7 +13,9 @@ import type { Gate } from "./spine/gate.ts";
 import type { Requests } from "./spine/requests.ts";
 import type { Spine } from "./spine/spine.ts";
 import type { Store } from "./store/store.ts";
+import type { CleanStates } from "./watch/clean-states/clean-states.ts";
 import type { EventHub } from "./watch/event-hub.ts";
+import type { EvidenceStore } from "./watch/evidence/evidence-store.ts";
 import type { Findings } from "./watch/findings/findings.ts";
 import type { Inventory } from "./watch/inventory.ts";
 import type { Responder } from "./watch/responses/responder.ts";
@@ -35,9 +37,13 @@ export interface Services {
   readonly approvalKeys: ApprovalKeys;
   readonly breakGlass: BreakGlass;
   readonly events: EventHub;
+  /** Says what somebody must see now. */
+  readonly alarm: (sentence: string) => void;
   readonly inventory: Inventory;
   readonly world: World;
   readonly findings: Findings;
+  readonly cleanStates: CleanStates;
+  readonly evidence: EvidenceStore;
   readonly rules: Rules;
   readonly responder: Responder;
   /** The sweeps over each host's VMs, by the host's id; none where they are switched off. */

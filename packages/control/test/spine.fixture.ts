@@ -1,7 +1,6 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { attachHost, type HostAgent } from "@casemate/agent";
 import { localPrincipal, type Principal, principalOf } from "../src/accounts/principal.ts";
@@ -34,12 +33,25 @@ export interface SpineFixture {
   close(): Promise<void>;
 }
 
-/** @param more other rules and policies than the shipped ones */
+/**
+ * @param t what it ends with
+ * @param more other rules and policies than the shipped ones
+ */
 export async function openSpine(
-  t: TestContext,
-  more: { readonly ruleDirectory?: string; readonly policyDirectory?: string } = {},
+  t: { after(end: () => Promise<void>): void },
+  {
+    channels = [],
+    ...more
+  }: {
+    readonly ruleDirectory?: string;
+    readonly policyDirectory?: string;
+    /** The names of channels that findings are told by; nobody hears them. */
+    readonly channels?: readonly string[];
+  } = {},
 ): Promise<SpineFixture> {
   const directory = await mkdtemp(join(tmpdir(), "casemate-spine-"));
+  const syslog = channels.map((name) => ({ name, address: "udp://127.0.0.1:9" }));
+  await writeFile(join(directory, "notify.json"), JSON.stringify({ syslog }));
   const stack = new AsyncDisposableStack();
   t.after(async () => {
     await stack.disposeAsync();

@@ -333,6 +333,21 @@ export const errorCatalogue = {
     status: 502,
     exit: ExitCode.failed,
   },
+  "guest/no-moment": {
+    next: "Try again: an idle guest may have no interrupt for some seconds, a busy one may hold the lists all the time.",
+    status: 409,
+    exit: ExitCode.failed,
+  },
+  "guest/changed": {
+    next: "Look again with `casemate inspect VM processes`: the process may have ended by itself.",
+    status: 409,
+    exit: ExitCode.failed,
+  },
+  "guest/stopped": {
+    next: "Resume the VM with `casemate vm resume` and try again.",
+    status: 409,
+    exit: ExitCode.failed,
+  },
   "definition/malformed": {
     next: "Correct the definition: libvirt's schema refused it.",
     status: 400,
@@ -507,6 +522,21 @@ export const errorCatalogue = {
     next: "Run `casemate findings show ID` to see what became of it; it opens again by itself if it is seen again.",
     status: 409,
     exit: ExitCode.failed,
+  },
+  "evidence/unknown": {
+    next: "Run `casemate evidence list` to see what was saved.",
+    status: 404,
+    exit: ExitCode.failed,
+  },
+  "evidence/malformed": {
+    next: "Believe nothing in it: get the bundle anew from whoever saved it.",
+    status: 422,
+    exit: ExitCode.suspicious,
+  },
+  "evidence/unreadable": {
+    next: "Give a file that `casemate evidence save` or `casemate evidence get` wrote.",
+    status: 422,
+    exit: ExitCode.inconclusive,
   },
   "rule/not-found": {
     next: "Give a directory with *.yaml files, as rules/ of Casemate.",

@@ -4,7 +4,7 @@ export type { MachineDescription, MachineDisk, MachineNic } from "./ovf/machine-
 export { type FileDigest, formatManifest, parseManifest } from "./ovf/manifest.ts";
 export { maxDescriptorCharacters, parseDescriptor } from "./ovf/parse-descriptor.ts";
 export { readTar } from "./ovf/read-tar.ts";
-export { formatTarHeader, TAR_BLOCK_BYTES } from "./ovf/tar-header.ts";
+export { formatTarHeader, parseTarHeader, TAR_BLOCK_BYTES } from "./ovf/tar-header.ts";
 export { parseXml, type XmlLimits } from "./xml/parse-xml.ts";
 export {
   attributeOf,

@@ -52,6 +52,13 @@ export type {
   SnapshotDisk,
   SnapshotMemory,
 } from "./domain-xml/snapshot-description.ts";
+export { callKernel, kernelCallWait } from "./gdb/call-kernel.ts";
+export type {
+  KernelCall,
+  KernelCallEnd,
+  KernelGuard,
+  KernelListPlace,
+} from "./gdb/kernel-call.ts";
 export {
   type HookStatus,
   installHook,

@@ -5,7 +5,14 @@ export {
   defineDetector,
   type Inspection,
 } from "./detect/detector.ts";
+export { type Glance, glance } from "./detect/glance.ts";
 export type { GuestFiles } from "./detect/guest-files.ts";
+export type { PeerGuest } from "./detect/peer-guest.ts";
+export type {
+  FoundPattern,
+  SignatureMatch,
+  SignatureMatcher,
+} from "./detect/signature-matcher.ts";
 export { type Evidence, type Severity, type Suspicion, severities } from "./detect/suspicion.ts";
 export { type SweepOptions, sweep } from "./detect/sweep.ts";
 export { type TechniqueId, techniques } from "./detect/techniques.ts";
@@ -37,6 +44,12 @@ export type { NetDeviceAddress } from "./linux/net-device-addresses.ts";
 export type { NetDeviceFlag } from "./linux/net-device-flags.ts";
 export type { NetDeviceStatistics } from "./linux/net-device-statistics.ts";
 export type { XdpProgram } from "./linux/net-device-xdp.ts";
+export {
+  type KernelPage,
+  type KernelPages,
+  type PageTableEntry,
+  readKernelPages,
+} from "./linux/read-kernel-pages.ts";
 export { type FilePiece, readPageCache } from "./linux/read-page-cache.ts";
 export type { SocketState } from "./linux/socket-state.ts";
 export { formatSymbol, type SymbolizedAddress, symbolizer } from "./linux/symbolize.ts";
@@ -78,6 +91,12 @@ export { type MountRow, mounts } from "./views/mounts.ts";
 export { parseArgument } from "./views/parse-argument.ts";
 export { type ProcessRow, processes, walkProcesses } from "./views/processes.ts";
 export { type FileRangeRow, readFile } from "./views/read-file.ts";
+export {
+  type MemoryGuard,
+  type SignalPath,
+  type SignalTargetRow,
+  signalTarget,
+} from "./views/signal-target.ts";
 export { type SocketOwner, type SocketRow, sockets } from "./views/sockets.ts";
 export { type StringRow, strings } from "./views/strings.ts";
 export type { TaskState } from "./views/task-state.ts";

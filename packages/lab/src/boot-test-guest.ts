@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { CasemateError, MiB } from "@casemate/core";
+import type { QemuMonitor } from "@casemate/host";
 import { fastUnderTcg } from "./fast-under-tcg.ts";
 import { GuestConsole } from "./guest-console.ts";
 import { ensureImage, type ImageOptions, type LabImage } from "./image/ensure-image.ts";
@@ -46,6 +47,7 @@ export interface TestGuest extends AsyncDisposable {
   readonly console: GuestConsole;
   /** Path of QEMU's QMP socket; it serves one client at a time. */
   readonly qmpSocket: string;
+  readonly monitor: QemuMonitor;
   /**
    * Writes the guest's RAM as a raw image while the guest is stopped. For guests up to 2 GiB: above,
    * RAM is not in one piece.
@@ -89,6 +91,7 @@ export async function bootTestGuest(
       pid,
       kernel,
       console,
+      monitor: monitorAt(hardware.qmpSocket),
       dump: (to) => dump(hardware, to),
       [Symbol.asyncDispose]: () => owned.disposeAsync(),
     };
@@ -102,6 +105,12 @@ export async function bootTestGuest(
     );
   }
 }
+
+const monitorAt = (socket: string): QemuMonitor => ({
+  hmp: async (line) =>
+    String(await qmpCommand(socket, "human-monitor-command", { "command-line": line })),
+  qmp: ({ execute }) => qmpCommand(socket, execute),
+});
 
 /** Starts QEMU, which ends with `undo` or with this process. */
 function startQemu(hardware: TestGuestHardware, undo: AsyncDisposableStack) {

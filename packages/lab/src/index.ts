@@ -13,3 +13,5 @@ export { PrivateLibvirt, type PrivateLibvirtOptions } from "./private-libvirt.ts
 export type { LabProgress, OnProgress } from "./progress.ts";
 export { qmpCommand } from "./qmp-command.ts";
 export { type Lab, type LabGuest, type LabOptions, startLab } from "./start-lab.ts";
+export { type SmallGuest, startSmallGuest } from "./start-small-guest.ts";
+export { type SystemGuest, startSystemGuest } from "./start-system-guest.ts";

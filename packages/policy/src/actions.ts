@@ -68,6 +68,14 @@ export const actions: readonly Action[] = [
   },
   { id: "vm.isolate", summary: "take a VM off the network", in: ["operate", "contain"], on: vm },
   { id: "vm.release", summary: "give an isolated VM its network back", in: ["operate"], on: vm },
+  { id: "vm.process.kill", summary: "end one process of a guest", in: ["operate"], on: vm },
+  {
+    id: "vm.process.freeze",
+    summary: "make one process of a guest stand still",
+    in: ["operate", "contain"],
+    on: vm,
+  },
+  { id: "vm.process.thaw", summary: "have one process of a guest go on", in: ["operate"], on: vm },
   { id: "vm.media.change", summary: "insert or eject a medium", in: ["operate"], on: vm },
   { id: "vm.resize", summary: "change CPUs and memory", in: ["operate"], on: vm },
   { id: "vm.rename", summary: "rename a VM", in: ["operate"], on: vm },
@@ -102,6 +110,12 @@ export const actions: readonly Action[] = [
     in: ["operate", "contain"],
     on: vm,
   },
+  {
+    id: "vm.evidence.save",
+    summary: "save evidence of what runs in a VM",
+    in: ["look"],
+    on: vm,
+  },
   { id: "finding.read", summary: "see what was found on VMs", in: ["read"], on: vm },
   {
     id: "finding.acknowledge",
@@ -110,6 +124,7 @@ export const actions: readonly Action[] = [
     on: vm,
   },
   { id: "finding.close", summary: "say that a finding is dealt with", in: ["change"], on: vm },
+  { id: "evidence.read", summary: "read evidence that was saved", in: ["look"], on: vm },
   {
     id: "host.read",
     summary: "see hosts and what they can do",

@@ -1,3 +1,4 @@
+import type { CasemateError } from "@casemate/core";
 import type { ForensicChannel } from "@casemate/host";
 
 /**
@@ -5,6 +6,16 @@ import type { ForensicChannel } from "@casemate/host";
  * starts a VM through an agent, or seen by one, isolates it anew then.
  */
 export const isolatedLabel = "casemate:isolated";
+
+/** What a host tells, of a VM or of all, where what is to be isolated could not be: it may have its network. */
+export const isolationFailed = "isolation-failed";
+
+/** A VM that is labelled, runs, and could not be isolated anew. */
+export interface UnisolatedVm {
+  readonly uuid: string;
+  readonly name: string;
+  readonly cause: CasemateError;
+}
 
 /** A VM's network as nftables has it at the VM's tap devices, beside what its definition says. */
 export interface NetworkIsolation {
@@ -29,7 +40,8 @@ export interface NetworkIsolation {
  * Keeps VMs off the network. The kernel holds the rules: they stand while no agent runs, through resets of
  * the guest and while it is paused. They end with the VM's run; the label says that the next is to have
  * them too, with nothing kept open. A VM that is started while no agent runs has its network until one does,
- * which shows here: it is labelled and not isolated.
+ * which shows here: it is labelled and not isolated. Where it cannot be isolated then, the host tells
+ * `isolationFailed`.
  *
  * All throw `network/failed`, `system/missing`, `system/not-permitted`.
  */
@@ -45,8 +57,8 @@ export interface NetworkControl {
   isolate(uuid: string, channel: ForensicChannel | undefined, signal?: AbortSignal): Promise<void>;
   /** Isolates anew, with nothing kept open, what is labelled and runs with an interface that is not. */
   renew(uuid: string, signal?: AbortSignal): Promise<void>;
-  /** `renew` for every VM of the host. */
-  renewAll(signal?: AbortSignal): Promise<void>;
+  /** `renew` for every VM of the host; answers those that it failed for. */
+  renewAll(signal?: AbortSignal): Promise<readonly UnisolatedVm[]>;
   /** Takes label and isolation back; nothing where there is none. */
   release(uuid: string, signal?: AbortSignal): Promise<void>;
 }

@@ -31,8 +31,9 @@ export interface SnapshotControl {
     signal?: AbortSignal,
   ): Promise<SnapshotDescription>;
   /**
-   * Goes back, to the state of then unless `state` says otherwise; what the VM did since is lost. Throws
-   * `snapshot/unknown`, `snapshot/unsupported` for an external one before libvirt 9.9.
+   * Goes back, to the state of then unless `state` says otherwise; what the VM did since is lost, its labels
+   * stay. One that is isolated now, or was then, is so before it runs. Throws `snapshot/unknown`,
+   * `snapshot/unsupported` for an external one before libvirt 9.9, and what isolating throws.
    */
   revert(
     uuid: string,

@@ -1,22 +1,28 @@
-import type { PhysicalMemory } from "@casemate/core";
+import { formatAddress, gva, type Milliseconds, type PhysicalMemory } from "@casemate/core";
 import {
   attach,
-  type GuestFiles,
+  type DataClass,
+  glance,
   type Kernel,
   ProfileCache,
   parseArgument,
+  readKernelPages,
   type SweepOptions,
   sweep,
 } from "@casemate/inspect";
+import type { PagesRequest } from "../guest-pages.ts";
 import type { SweepRequest } from "../guest-sweep.ts";
 import { inspectableView, type ViewRequest } from "../inspectable-view.ts";
-import type { SweepReading, ViewReading } from "./messages.ts";
+import type { GlanceReading, PagesReading, SweepReading, ViewReading } from "./messages.ts";
 
 /** A way to find the kernel in a guest's memory. */
 export type FindKernel = (
   memory: PhysicalMemory,
   options: { readonly profiles: ProfileCache },
 ) => Kernel;
+
+/** What comparing the code of kernels reads of each. */
+const COMPARED: readonly DataClass[] = ["kernelMetadata", "kernelText"];
 
 /** A guest whose memory is open and whose kernel was found; disposing lets go of both. */
 export class Guest implements AsyncDisposable {
@@ -25,6 +31,8 @@ export class Guest implements AsyncDisposable {
   readonly #memory: PhysicalMemory;
   readonly #kernel: Kernel;
   readonly #kept: SweepOptions["kept"] = new Map();
+  /** What the last sweep had leave to read. */
+  #classes: readonly DataClass[] = [];
 
   private constructor(memory: PhysicalMemory, kernel: Kernel) {
     this.#memory = memory;
@@ -53,22 +61,59 @@ export class Guest implements AsyncDisposable {
     return { items, consistency, damaged, elapsedMs: milliseconds };
   }
 
-  /** What `detectors` say, which only who sweeps loads; `files` are those on the guest's disks. Throws `vm/gone`. */
+  /** Pages of the kernel's memory as they are; those of processes and files are missed. Throws `vm/gone`, `inspect/budget`. */
+  readPages({ addresses, budget }: PagesRequest): PagesReading {
+    const at = addresses.map((text) => gva(BigInt(text)));
+    const { value, consistency, milliseconds } = this.#kernel
+      .grant("kernelMetadata", "kernelText")
+      .look((access) => readKernelPages(access, at), { milliseconds: budget });
+    return {
+      pages: value.pages.map(({ address, physical, path, bytes }) => ({
+        address: formatAddress(address),
+        physical: formatAddress(physical),
+        path: path.map(({ table, at, entry }) => ({
+          ...{ table, at: formatAddress(at) },
+          entry: formatAddress(gva(entry)),
+        })),
+        base64: Buffer.from(bytes).toString("base64"),
+      })),
+      missed: value.missed.map(({ address, reason }) => ({ what: formatAddress(address), reason })),
+      ...{ consistency, elapsedMs: milliseconds },
+    };
+  }
+
+  /** What shows of the kernel at a glance. Throws `vm/gone`, `kernel/*`, `inspect/budget`. */
+  glance(budget: Milliseconds): GlanceReading {
+    const before = process.cpuUsage();
+    const { value } = this.#kernel
+      .grant("kernelMetadata")
+      .look(({ kernel }) => glance(kernel), { milliseconds: budget });
+    const { user, system } = process.cpuUsage(before);
+    return { ...value, cpuMs: (user + system) / 1_000 };
+  }
+
+  /** What `detectors` say, which only who sweeps loads, with what they are given. Throws `vm/gone`. */
   async sweep(
     detectors: SweepOptions["detectors"],
     request: Omit<SweepRequest, "detectors">,
-    files?: GuestFiles,
+    given: Pick<SweepOptions, "files" | "signatures" | "peers">,
   ): Promise<SweepReading> {
     const started = performance.now();
     const before = process.cpuUsage();
     const { classes, budget, allowances } = request;
-    const options = { detectors, classes, budget, allowances, files, kept: this.#kept };
+    this.#classes = classes;
+    const options = { detectors, classes, budget, allowances, ...given, kept: this.#kept };
     const verdicts = await sweep(this.#kernel, options);
     const { user, system } = process.cpuUsage(before);
     return {
       ...{ verdicts, elapsedMs: performance.now() - started },
       cpuMs: (user + system) / 1_000, // sweeps are made one after another
     };
+  }
+
+  /** Its kernel, for those of its build to be compared with; only of one that was swept with leave to read code. */
+  get comparable(): Kernel | undefined {
+    return COMPARED.every((each) => this.#classes.includes(each)) ? this.#kernel : undefined;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

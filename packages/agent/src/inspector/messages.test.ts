@@ -53,3 +53,17 @@ test("parseAnswer: malformed answers are inspect/crashed, whatever they are", ()
     assert.throws(() => parseAnswer(answer), { code: "inspect/crashed" });
   }
 });
+
+test("parseAnswer: a glance as it is, and no half of one", () => {
+  const glance = {
+    ...{ modules: 60, digest: "0".repeat(64), tainted: 0, nextProgram: 7 },
+    ...{ uptime: 12.5, cpuMs: 0.4 },
+  };
+  assert.deepEqual(parseAnswer({ glance: { ...glance, more: "of it" } }), { glance });
+  for (const name of Object.keys(glance)) {
+    for (const value of [undefined, "much", Number.NaN]) {
+      const half = { glance: { ...glance, [name]: value } };
+      assert.throws(() => parseAnswer(half), { code: "inspect/crashed" }, name);
+    }
+  }
+});

@@ -1,9 +1,12 @@
-import { CasemateError, type ErrorCode, errorCatalogue } from "@casemate/core";
-import type { Consistency, Damage, Verdict } from "@casemate/inspect";
+import { CasemateError, type ErrorCode, errorCatalogue, type Milliseconds } from "@casemate/core";
+import type { Consistency, Damage, Glance, Verdict } from "@casemate/inspect";
 import { isRecord, parseFailure, parseRow } from "../confined/parse-row.ts";
+import type { GuestGlance } from "../guest-glance.ts";
+import type { GuestPages, PagesRequest } from "../guest-pages.ts";
 import type { GuestSweep, SweepRequest } from "../guest-sweep.ts";
 import type { ViewRequest } from "../inspectable-view.ts";
 import type { ViewTable } from "../view-table.ts";
+import { parsePages } from "./parse-pages.ts";
 import { parseVerdict } from "./parse-verdict.ts";
 
 /**
@@ -11,7 +14,12 @@ import { parseVerdict } from "./parse-verdict.ts";
  * and after it the guest's disks where its memory alone did not do.
  */
 export type InspectorRequest =
-  | { readonly ask: "attach"; readonly guest: string; readonly withDisks: boolean }
+  | {
+      readonly ask: "attach";
+      readonly guest: string;
+      readonly name: string;
+      readonly withDisks: boolean;
+    }
   | { readonly ask: "view"; readonly guest: string; readonly request: ViewRequest }
   /** Walks as for a view, and keeps what it saw until it is fetched: the guest may stand still meanwhile. */
   | { readonly ask: "walk"; readonly guest: string; readonly request: ViewRequest }
@@ -23,6 +31,8 @@ export type InspectorRequest =
       readonly request: SweepRequest;
       readonly withDisks: boolean;
     }
+  | { readonly ask: "glance"; readonly guest: string; readonly budget: Milliseconds }
+  | { readonly ask: "pages"; readonly guest: string; readonly request: PagesRequest }
   | { readonly ask: "detach"; readonly guest: string };
 
 /** What a look at a view brought. */
@@ -31,11 +41,19 @@ export type ViewReading = Pick<ViewTable, "items" | "consistency" | "damaged" | 
 /** What a sweep brought. */
 export type SweepReading = Pick<GuestSweep, "verdicts" | "elapsedMs" | "cpuMs">;
 
+/** What a glance brought. */
+export type GlanceReading = Glance & Pick<GuestGlance, "cpuMs">;
+
+/** What reading pages brought. */
+export type PagesReading = Omit<GuestPages, "takenAt">;
+
 /** What the inspector answers, in the order it was asked. */
 export type InspectorAnswer =
   | { readonly done: true }
   | ViewReading
   | SweepReading
+  | PagesReading
+  | { readonly glance: GlanceReading }
   | { readonly error: { readonly code: ErrorCode; readonly message: string } };
 
 const limits = {
@@ -47,7 +65,9 @@ const limits = {
 
 /** Codes an inspector may end with; any other from it is not to be believed. */
 const codes: ReadonlySet<string> = new Set(
-  Object.keys(errorCatalogue).filter((code) => /^(vm|memory|kernel|inspect)\/|^usage$/.test(code)),
+  Object.keys(errorCatalogue).filter((code) =>
+    /^(vm|memory|kernel|inspect|rules)\/|^usage$/.test(code),
+  ),
 );
 
 /**
@@ -58,16 +78,20 @@ const codes: ReadonlySet<string> = new Set(
 export function parseAnswer(value: unknown): InspectorAnswer {
   if (!isRecord(value)) throw unfit("no object");
   if (value["done"] === true) return { done: true };
-  const { error, items, elapsedMs, cpuMs, consistency, damaged, verdicts } = value;
+  const { error, items, elapsedMs, cpuMs, consistency, damaged, verdicts, pages } = value;
   if (isRecord(error)) return { error: parseFailure(error, codes, unfit) };
+  if (value["glance"] !== undefined) return { glance: parseGlance(value["glance"]) };
   if (verdicts !== undefined)
     return {
       verdicts: parseVerdicts(verdicts),
       elapsedMs: parseTime(elapsedMs),
       cpuMs: parseTime(cpuMs),
     };
-  if (!Array.isArray(items) || items.length > limits.items) throw unfit("no list of items");
   if (!isConsistency(consistency)) throw unfit("no word on consistency");
+  if (pages !== undefined) {
+    return { ...parsePages(value, unfit), elapsedMs: parseTime(elapsedMs), consistency };
+  }
+  if (!Array.isArray(items) || items.length > limits.items) throw unfit("no list of items");
   if (!Array.isArray(damaged) || damaged.length > limits.damaged) throw unfit("no list of damage");
   return {
     items: items.map((item) => parseRow(item, unfit)),
@@ -75,6 +99,21 @@ export function parseAnswer(value: unknown): InspectorAnswer {
     consistency,
     damaged: damaged.map(parseDamage),
   };
+}
+
+function parseGlance(value: unknown): GlanceReading {
+  if (!isRecord(value)) throw unfit("half a glance");
+  const { modules, digest, tainted, nextProgram, uptime, cpuMs } = value;
+  if (typeof digest !== "string" || !/^[0-9a-f]{64}$/.test(digest)) throw unfit("half a glance");
+  return {
+    ...{ modules: parseCount(modules), digest, tainted: parseCount(tainted) },
+    ...{ nextProgram: parseCount(nextProgram), uptime: parseTime(uptime), cpuMs: parseTime(cpuMs) },
+  };
+}
+
+function parseCount(value: unknown): number {
+  if (typeof value !== "number" || !Number.isInteger(value)) throw unfit("half a glance");
+  return value;
 }
 
 function parseVerdicts(verdicts: unknown): readonly Verdict[] {

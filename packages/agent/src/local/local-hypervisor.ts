@@ -34,7 +34,11 @@ export class LocalHypervisor implements Hypervisor {
     this.#context = context;
     this.domains = new LocalDomains(context, (uuid, signal) => this.network.renew(uuid, signal));
     this.devices = new LocalDevices(context);
-    this.snapshots = new LocalSnapshots(context, (signal) => this.facts(signal));
+    this.snapshots = new LocalSnapshots(context, {
+      facts: (signal) => this.facts(signal),
+      setLabels: (uuid, labels, signal) => this.domains.setLabels(uuid, labels, signal),
+      renewIsolation: (uuid, signal) => this.network.renew(uuid, signal),
+    });
     this.storage = new LocalStorage(context);
     this.images = new LocalImages(context);
     this.packages = new LocalPackages(context);

@@ -1,10 +1,11 @@
-import { CasemateError } from "@casemate/core";
+import { CasemateError, toCasemateError } from "@casemate/core";
 import { type ForensicChannel, VmIsolation } from "@casemate/host";
 import type { DomainControl } from "../hypervisor/domain-control.ts";
 import {
   isolatedLabel,
   type NetworkControl,
   type NetworkIsolation,
+  type UnisolatedVm,
 } from "../hypervisor/network-control.ts";
 import { findTaps, tapOf } from "./find-taps.ts";
 import type { HostContext } from "./host-context.ts";
@@ -60,11 +61,16 @@ export class LocalNetwork implements NetworkControl {
     });
   }
 
-  async renewAll(signal?: AbortSignal): Promise<void> {
+  async renewAll(signal?: AbortSignal): Promise<readonly UnisolatedVm[]> {
     const vms = await this.#context.list(signal);
     const wanted = vms.filter(({ labels }) => labels.includes(isolatedLabel));
-    const renewed = await Promise.allSettled(wanted.map(({ uuid }) => this.renew(uuid, signal)));
-    for (const each of renewed) if (each.status === "rejected") throw each.reason;
+    const renewed = await Promise.all(
+      wanted.map(async ({ uuid, name }) => {
+        const failed = (thrown: unknown) => ({ uuid, name, cause: toCasemateError(thrown) });
+        return await this.renew(uuid, signal).then(() => undefined, failed);
+      }),
+    );
+    return renewed.filter((each) => each !== undefined);
   }
 
   release(uuid: string, signal?: AbortSignal): Promise<void> {

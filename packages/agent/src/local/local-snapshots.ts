@@ -2,6 +2,7 @@ import { rm, stat } from "node:fs/promises";
 import { CasemateError } from "@casemate/core";
 import {
   type DomainDisk,
+  describeDomain,
   describeSnapshot,
   formatSnapshot,
   type LibvirtFlags,
@@ -9,7 +10,9 @@ import {
   type SnapshotDescription,
   snapshotDefinition,
 } from "@casemate/host";
+import type { DomainControl } from "../hypervisor/domain-control.ts";
 import type { HypervisorFacts } from "../hypervisor/hypervisor-facts.ts";
+import { isolatedLabel, type NetworkControl } from "../hypervisor/network-control.ts";
 import type {
   SnapshotControl,
   SnapshotRemoval,
@@ -19,14 +22,21 @@ import { chosenFlags } from "./chosen-flags.ts";
 import type { HostContext } from "./host-context.ts";
 import { watchJob } from "./watch-job.ts";
 
+/** What snapshots have other parts of the hypervisor do. */
+interface SnapshotParts {
+  facts(signal?: AbortSignal): Promise<HypervisorFacts>;
+  readonly setLabels: DomainControl["setLabels"];
+  readonly renewIsolation: NetworkControl["renew"];
+}
+
 /** Snapshots of a libvirt that this process is connected to. */
 export class LocalSnapshots implements SnapshotControl {
   readonly #context: HostContext;
-  readonly #facts: (signal?: AbortSignal) => Promise<HypervisorFacts>;
+  readonly #parts: SnapshotParts;
 
-  constructor(context: HostContext, facts: (signal?: AbortSignal) => Promise<HypervisorFacts>) {
+  constructor(context: HostContext, parts: SnapshotParts) {
     this.#context = context;
-    this.#facts = facts;
+    this.#parts = parts;
   }
 
   async list(uuid: string, signal?: AbortSignal): Promise<readonly SnapshotDescription[]> {
@@ -94,13 +104,30 @@ export class LocalSnapshots implements SnapshotControl {
     options: { readonly state?: "running" | "paused"; readonly force?: boolean },
     signal?: AbortSignal,
   ): Promise<void> {
-    const { externalSnapshotRevert } = await this.#facts(signal);
-    if (isExternal(await this.#find(uuid, name, signal)) && !externalSnapshotRevert) {
-      throw unsupported("go back to", name);
-    }
-    const { state, force = false } = options;
-    const flags = chosenFlags({ running: state === "running", paused: state === "paused", force });
+    const { externalSnapshotRevert } = await this.#parts.facts(signal);
+    const snapshot = await this.#find(uuid, name, signal);
+    if (isExternal(snapshot) && !externalSnapshotRevert) throw unsupported("go back to", name);
+    const { labels } = await this.#context.find(uuid, signal);
+    const kept = await this.definition(uuid, name, signal);
+    const then = kept === undefined ? [] : describeDomain(kept).labels;
+    const isolated = [...labels, ...then].includes(isolatedLabel);
+    const { state = stateOf(snapshot), force = false } = options;
+    // It stands still until nothing passes its interfaces; where that fails it goes on standing still.
+    const held = isolated && state === "running";
+    const flags = chosenFlags({
+      running: options.state === "running" && !held,
+      paused: options.state === "paused" || held,
+      force,
+    });
     await this.#context.with((c) => c.revertToSnapshot(uuid, name, flags, signal));
+    // Labels are the VM's, not the state's: they are not taken back.
+    const own = isolated ? [...new Set([...labels, isolatedLabel])] : labels;
+    if (own.toSorted().join() !== then.toSorted().join()) {
+      await this.#parts.setLabels(uuid, own, signal);
+    }
+    if (!isolated) return;
+    await this.#parts.renewIsolation(uuid, signal);
+    if (held) await this.#context.with((c) => c.resume(uuid, signal));
   }
 
   async planRemove(
@@ -137,7 +164,7 @@ export class LocalSnapshots implements SnapshotControl {
     signal?: AbortSignal,
   ): Promise<void> {
     const { children = false, notesOnly = false } = options;
-    const { externalSnapshotDelete } = await this.#facts(signal);
+    const { externalSnapshotDelete } = await this.#parts.facts(signal);
     const { snapshots } = await this.planRemove(uuid, name, { children }, signal);
     const all = await this.list(uuid, signal);
     const removed = all.filter((one) => snapshots.includes(one.name));
@@ -216,6 +243,12 @@ function isKept({ readonly, source }: Omit<DomainDisk, "target">): boolean {
 
 async function exists(file: string): Promise<boolean> {
   return (await stat(file).catch(() => undefined)) !== undefined;
+}
+
+/** What a VM does that has gone back to it. */
+function stateOf({ memory, state }: SnapshotDescription): "running" | "paused" | "off" {
+  if (memory.kind === "none") return "off";
+  return state === "paused" ? "paused" : "running";
 }
 
 function isExternal({ memory, disks }: SnapshotDescription): boolean {

@@ -15,6 +15,8 @@ export interface ControlClient {
   post(path: string, body?: object, signal?: AbortSignal, patienceMs?: number): Promise<Document>;
   /** As `post`, of what goes on: the documents of its events, until it ends or `signal` is aborted. */
   listen(path: string, body: object, signal: AbortSignal): AsyncIterable<Document>;
+  /** The bytes at `path`, bit by bit. Throws as `get`. */
+  download(path: string, signal?: AbortSignal): AsyncIterable<Uint8Array>;
   put(path: string, body: object, signal?: AbortSignal): Promise<Document>;
   delete(path: string, signal?: AbortSignal): Promise<Document>;
   /** The bytes of the WebSocket at `path`, both ways; it breaks with whatever error the API closes it with. */
@@ -45,6 +47,7 @@ export function controlClient(file: ClientFile): ControlClient {
     post: (path, body, signal, patienceMs) =>
       ask({ method: "POST", path, body, patienceMs }, signal),
     listen: (path, body, signal) => walkDocuments(file, { method: "POST", path, body }, signal),
+    download: (path, signal) => walkBytes(file, { method: "GET", path, body: undefined }, signal),
     put: (path, body, signal) => ask({ method: "PUT", path, body }, signal),
     delete: (path, signal) => ask({ method: "DELETE", path, body: undefined }, signal),
     connect: (path) =>
@@ -78,6 +81,23 @@ async function* walkDocuments(
     }
   } catch (thrown) {
     if (signal.aborted) return; // who listens has gone
+    if (thrown instanceof CasemateError) throw thrown;
+    throw unreachable(file, thrown instanceof Error ? thrown : new Error(String(thrown)));
+  }
+}
+
+async function* walkBytes(
+  file: ClientFile,
+  sent: Sent,
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  const response = await send(file, sent, signal);
+  try {
+    if ((response.statusCode ?? 0) >= 400) {
+      throw asError(parseDocument((await readText(response)).text, sent.path), sent.path);
+    }
+    yield* response as AsyncIterable<Uint8Array>; // no encoding was set: its pieces are bytes
+  } catch (thrown) {
     if (thrown instanceof CasemateError) throw thrown;
     throw unreachable(file, thrown instanceof Error ? thrown : new Error(String(thrown)));
   }

@@ -22,12 +22,17 @@ export interface OrderOptions {
  *
  * Throws `usage` and whatever the API answers.
  */
-export async function placeOrder(
+export async function placeOrder(...order: Parameters<typeof followOrder>): Promise<void> {
+  await followOrder(...order);
+}
+
+/** As `placeOrder`; the request as it was last, where one was made. */
+export async function followOrder(
   path: string,
   parameters: Readonly<Record<string, unknown>>,
   options: OrderOptions,
   context: Context,
-): Promise<void> {
+): Promise<ShownRequest | undefined> {
   const { environment, output, progress } = context;
   const { dryRun = false, requestId = randomUUID(), breakGlass, reason } = options;
   if ((breakGlass === undefined) !== (reason === undefined)) {
@@ -44,13 +49,14 @@ export async function placeOrder(
   if (dryRun) {
     if (output.json) output.document("PlanPreview", document);
     else printPreview(document as unknown as Preview, context); // our own control plane answered
-    return;
+    return undefined;
   }
   const taken = document as unknown as ShownRequest; // our own control plane answered
   const { wait } = options;
   const last = wait ? await followRequest(client, taken.id, progress) : taken;
   if (!wait && !output.json) output.text(`Request ${taken.id}: ${taken.state}\n`);
   else printRequest(last, context);
+  return last;
 }
 
 /** What every operation may be told. */

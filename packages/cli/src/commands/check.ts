@@ -1,17 +1,20 @@
 import { type GuestSweep, neededClasses } from "@casemate/agent";
 import { CasemateError, ExitCode, milliseconds } from "@casemate/core";
 import { usualAllowances } from "@casemate/inspect";
-import { detectors } from "@casemate/inspect/detectors";
+import { detectors, usualDetectors } from "@casemate/inspect/detectors";
 import { Argument, type Command, InvalidArgumentError, Option } from "commander";
 import { findVm, openHypervisorAgent } from "../client/vm-source.ts";
 import type { Context } from "../context.ts";
 import { printCheck } from "../output/check.ts";
+import { readRules } from "../read-rules.ts";
 
 interface CheckOptions {
   readonly memory?: string;
   readonly disk?: readonly string[];
   readonly detector?: readonly string[];
   readonly all?: boolean;
+  readonly rules?: readonly string[];
+  readonly allMemory?: boolean;
   readonly budget: number;
   readonly request?: string;
   readonly connect?: string;
@@ -33,6 +36,8 @@ export function configureCheck(command: Command, context: Context): void {
     )
     .addOption(new Option("--detector <id...>", "only these detectors").choices(everyDetector))
     .option("--all", "every detector: those, too, that read what processes and files hold")
+    .option("--rules <path...>", "YARA rules that memory is put to: files, or directories of them")
+    .option("--all-memory", "put all memory of processes to the rules, not only what may be run")
     .option("--budget <ms>", "time a detector's look may take", parseBudget, defaultBudgetMs)
     .option("--request <id>", "a request for this check that has been approved")
     .option("--connect <uri>", "ask this libvirt itself, without a control plane")
@@ -58,28 +63,47 @@ async function check(
   { environment }: Context,
 ): Promise<GuestSweep> {
   const { memory, disk, connect } = options;
+  verifyRules(options);
   if (memory !== undefined) {
     if (vm !== undefined) throw wrong(`both VM ${vm} and --memory are given, expected one of them`);
     const { sweepImage } = await import("@casemate/agent/sweep-image");
-    return await sweepImage(memory, ownRequest(options), disk);
+    return await sweepImage(memory, await ownRequest(options), disk);
   }
   if (disk !== undefined) throw wrong("--disk is given without --memory");
   if (vm === undefined) throw wrong("expected a VM or --memory FILE");
   if (connect !== undefined) {
     await using agent = await openHypervisorAgent(connect, environment.dataDirectory);
     const { uuid } = await findVm(agent, vm);
-    return await agent.sweep(uuid, { ...ownRequest(options), withDisks: true });
+    return await agent.sweep(uuid, { ...(await ownRequest(options)), withDisks: true });
   }
   return await askControlPlane(vm, options, environment);
 }
 
+function verifyRules({ rules, allMemory, detector }: CheckOptions): void {
+  const isRuled = detectors.some(({ id, given }) => given === "rules" && detector?.includes(id));
+  if (rules === undefined && (isRuled || allMemory === true)) {
+    throw wrong("no rules are given, expected --rules PATH");
+  }
+  if (rules !== undefined && detector !== undefined && !isRuled) {
+    throw wrong("rules are given and nothing is put to them, expected --detector signatures");
+  }
+}
+
+/** Every detector that can look with what it is given. */
+function whole({ rules }: CheckOptions): readonly string[] {
+  return (rules === undefined ? usualDetectors : detectors).map(({ id }) => id);
+}
+
 /** Who is root on the host, or has the dump, may see all of it. */
-function ownRequest({ detector = everyDetector, budget }: CheckOptions) {
+async function ownRequest(options: CheckOptions) {
+  const { detector = whole(options), budget, allMemory } = options;
   return {
     detectors: detector,
     classes: neededClasses(detector),
     budget: milliseconds(budget),
     allowances: usualAllowances,
+    rules: await readRules(options.rules),
+    allMemory,
   };
 }
 
@@ -90,16 +114,25 @@ async function askControlPlane(
 ): Promise<GuestSweep> {
   const { openClient } = await import("../client/open-client.ts");
   const client = await openClient(environment, options);
-  const { all, budget, request } = options;
-  const chosen = options.detector ?? (all === true ? everyDetector : undefined);
-  const document = await client.post(`/api/v1/vms/${encodeURIComponent(vm)}/checks`, {
+  const { all, allMemory, budget, request } = options;
+  const chosen = options.detector ?? (all === true ? whole(options) : undefined);
+  const rules = await readRules(options.rules);
+  const path = `/api/v1/vms/${encodeURIComponent(vm)}/checks`;
+  const body = {
     budget,
     ...(chosen === undefined ? {} : { detectors: [...chosen] }),
+    ...(rules === undefined ? {} : { rules: rules.map((file) => ({ ...file })) }),
+    ...(allMemory === undefined ? {} : { allMemory }),
     ...(request === undefined ? {} : { request }),
-  });
+  };
+  const patience = rules === undefined ? undefined : patienceOf(budget);
+  const document = await client.post(path, body, undefined, patience);
   const { items, takenAt, ...swept } = document as unknown as SentCheck; // our own control plane answered
   return { ...swept, takenAt: new Date(takenAt), verdicts: items };
 }
+
+/** Rules are compiled before they are put to memory, which has ten times the budget and is done again. */
+const patienceOf = (budget: number): number => 180_000 + 60 * budget;
 
 /** As JSON carries it. */
 interface SentCheck extends Pick<GuestSweep, "subject" | "elapsedMs"> {

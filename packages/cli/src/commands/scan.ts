@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { DiskScan } from "@casemate/agent/scan-disks";
 import { CasemateError, milliseconds } from "@casemate/core";
-import type { InventoryRows, SectionName, YaraRuleFile } from "@casemate/scan";
+import type { InventoryRows, SectionName } from "@casemate/scan";
 import {
   type DocumentFormat,
   documentFormats,
@@ -12,6 +12,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Context } from "../context.ts";
 import { printScan } from "../output/scan.ts";
 import { readOwnVersion } from "../own-version.ts";
+import { readRules } from "../read-rules.ts";
 import { checkBaseline, saveBaseline } from "./scan/baseline.ts";
 import { diffDisksCommand } from "./scan/diff-disks.ts";
 import { type FollowOptions, followFiles } from "./scan/follow-files.ts";
@@ -196,7 +197,7 @@ async function orderOf(vm: string, options: ScanOptions): Promise<VmScanOrder> {
   verifyRules(options);
   return {
     ...{ ...others, snapshot, allStates, running, vm, only: chosen(options) },
-    rules: await readRules(options),
+    rules: await readRules(options.rules),
     passphrase: keyFile === undefined ? undefined : readKeyFile(keyFile),
   };
 }
@@ -252,7 +253,7 @@ async function run({
     rules === undefined && salt === undefined
       ? undefined
       : (await import("@casemate/scan/inventory-with")).inventoryWith({
-          ...{ salt, rules: await readRules({ rules }), allFiles: everyFile },
+          ...{ salt, rules: await readRules(rules), allFiles: everyFile },
         });
   const options = {
     budget: milliseconds(budget),
@@ -274,12 +275,6 @@ function verifyRules({ rules, everyFile, only }: RuleOptions): void {
   if (rules === undefined && (everyFile === true || only?.includes("malware") === true)) {
     throw wrong("no rules are given, expected --rules PATH");
   }
-}
-
-async function readRules({ rules }: RuleOptions): Promise<readonly YaraRuleFile[] | undefined> {
-  if (rules === undefined) return undefined;
-  const { readYaraRuleFiles } = await import("@casemate/scan/yara-rule-files");
-  return readYaraRuleFiles(rules);
 }
 
 /** All of its bytes, as `cryptsetup --key-file` takes them. */

@@ -1,5 +1,5 @@
-import type { VmWatch } from "@casemate/control";
-import { operations } from "@casemate/control/operations";
+import type { SnapshotList, VmWatch } from "@casemate/control";
+import { offered } from "@casemate/control/operations";
 import { CasemateError, formatBytes } from "@casemate/core";
 import type { Command } from "commander";
 import { openClient } from "../client/open-client.ts";
@@ -40,6 +40,31 @@ export function configureVm(command: Command, context: Context): void {
       if (watch?.watched === true) printDetectors(watch, output);
     },
   );
+  command
+    .command("snapshots <vm>")
+    .description("the saved states of a VM, and which of them are known clean")
+    .option("--data <dir>", "the data directory of the control plane to ask")
+    .option("--json", "print JSON")
+    .action(async (vm: string, options: SourceOptions) => {
+      const client = await openClient(environment, options);
+      const list = await client.get(`/api/v1/vms/${encodeURIComponent(vm)}/snapshots`);
+      const { items } = list as unknown as SnapshotList; // our own control plane answered
+      if (output.json) output.document("SnapshotList", { items });
+      else printSnapshots(items, output);
+    });
+  command
+    .command("sweep <vm>")
+    .description("have the watch sweep a VM now, with all that it may read")
+    .option("--data <dir>", "the data directory of the control plane to ask")
+    .option("--json", "print JSON")
+    .action(async (vm: string, options: SourceOptions) => {
+      const client = await openClient(environment, options);
+      const swept = await client.post(`/api/v1/vms/${encodeURIComponent(vm)}/watch/sweep`, {});
+      const watch = swept as unknown as VmWatch; // our own control plane answered
+      if (output.json) output.document("VmWatch", watch);
+      else output.table([{ title: "FIELD" }, { title: "VALUE" }], describeWatch(watch));
+    });
+
   /** How the watch over it stands, where this user may know. */
   const readWatch = async ({ uuid }: ListedVm, options: SourceOptions) => {
     const client = await openClient(environment, options);
@@ -51,9 +76,28 @@ export function configureVm(command: Command, context: Context): void {
       throw thrown;
     }
   };
-  addOperations(command, operations, context);
+  addOperations(command, offered, context);
   addConsole(command, context);
   command.action(() => command.outputHelp());
+}
+
+function printSnapshots(items: SnapshotList["items"], output: Context["output"]): void {
+  output.table(
+    [{ title: "SNAPSHOT" }, { title: "AT" }, { title: "VM" }, { title: "KNOWN CLEAN" }],
+    items.map(({ name, createdAt, state, current, clean }) => [
+      current ? `${name} (current)` : name,
+      createdAt,
+      state,
+      describeClean(clean),
+    ]),
+  );
+}
+
+function describeClean(clean: SnapshotList["items"][number]["clean"]): string {
+  if (clean === undefined) return "-";
+  const { knownAt, looked, total, doubtedBy } = clean;
+  if (doubtedBy !== undefined) return `not since finding ${doubtedBy.slice(0, 12)}`;
+  return `since ${knownAt}, by ${looked} of ${total} checks`;
 }
 
 /** The VMs as a table for people. */

@@ -1,5 +1,6 @@
 import type { GuestSweep } from "@casemate/agent";
 import { type Suspicion, techniques, type Verdict } from "@casemate/inspect";
+import { describeCoverage } from "./describe-coverage.ts";
 import type { Output } from "./output.ts";
 import { printable } from "./printable.ts";
 
@@ -18,7 +19,7 @@ export function printCheck({ verdicts }: Pick<GuestSweep, "verdicts">, output: O
     ],
     verdicts.map((each) => [
       ...[each.detector, wordOf(each)],
-      ...[coverageOf(each), `${each.milliseconds.toFixed(1)} ms`],
+      ...[describeCoverage(each.coverage), `${each.milliseconds.toFixed(1)} ms`],
     ]),
   );
   const missed = verdicts.flatMap(({ detector, missed: all }) =>
@@ -61,8 +62,4 @@ function printSuspicion(
 
 function wordOf({ verdict, suspicions }: Verdict): string {
   return verdict === "suspicious" ? `suspicious (${suspicions.length})` : verdict;
-}
-
-function coverageOf({ coverage: { looked, total } }: Verdict): string {
-  return total === 0 ? "-" : `${looked} of ${total}`;
 }

@@ -1,4 +1,5 @@
 import type { VmWatch } from "@casemate/control";
+import { describeCoverage } from "./describe-coverage.ts";
 import type { Output } from "./output.ts";
 
 /** How the watch over a VM stands, as rows of a table of fields. */
@@ -45,7 +46,7 @@ export function printDetectors({ detectors, unasked }: VmWatch, output: Output):
     ],
     [
       ...detectors.map(({ detector, verdict, coverage, milliseconds, at, missed }) => [
-        ...[detector, verdict, `${coverage.looked} of ${coverage.total}`, milliseconds.toFixed(1)],
+        ...[detector, verdict, describeCoverage(coverage), milliseconds.toFixed(1)],
         ...[at, missed.map(({ what, reason }) => `${what}: ${reason}`).join(" ")],
       ]),
       ...unasked.map(({ detector, reason }) => [detector, "inconclusive", "-", "-", "-", reason]),

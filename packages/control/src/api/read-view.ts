@@ -1,10 +1,11 @@
 import { randomUUID } from "node:crypto";
 import type { LookRequest, ViewTable } from "@casemate/agent";
-import { apiVersion, toCasemateError } from "@casemate/core";
+import { toCasemateError } from "@casemate/core";
 import type { Principal } from "../accounts/principal.ts";
 import type { Services } from "../services.ts";
 import type { View } from "./contract/view.ts";
 import { findVm } from "./find-vm.ts";
+import { showView } from "./show-view.ts";
 
 /** Who looks into which VM, at what. */
 export interface ViewCall {
@@ -40,21 +41,9 @@ export async function readView(call: ViewCall, services: Services): Promise<View
     const table = (await spine.answer(id, principal, signal)) as ViewTable; // what `vm.inspect` answers
     metrics.inspectionSeconds.observe({ view }, table.elapsedMs / 1_000);
     metrics.inspections.inc({ view, outcome: "done" });
-    return asView(table);
+    return showView(table);
   } catch (thrown) {
     metrics.inspections.inc({ view, outcome: toCasemateError(thrown).code });
     throw thrown;
   }
-}
-
-function asView(table: ViewTable): View {
-  const { view, subject, takenAt, elapsedMs, consistency, damaged, paused, items } = table;
-  const { id, kind, columns } = view;
-  return {
-    ...{ apiVersion, kind, view: id, subject, takenAt: takenAt.toISOString() },
-    ...{ elapsedMs, consistency, ...(paused === undefined ? {} : { paused }) },
-    damaged: [...damaged],
-    columns: columns.map(({ key, title, align = "left" }) => ({ key, title, align })),
-    items: [...items],
-  };
 }

@@ -2,8 +2,12 @@ import type { Static, TSchema } from "typebox";
 import type { Principal } from "../accounts/principal.ts";
 import type { Services } from "../services.ts";
 
-/** What may answer a route: JSON that its schema describes, or text. */
-export type Produces = "application/json" | "text/plain" | "text/event-stream";
+/** What may answer a route: JSON that its schema describes, text, or bytes. */
+export type Produces =
+  | "application/json"
+  | "text/plain"
+  | "text/event-stream"
+  | "application/x-tar";
 
 /** Who calls what, already checked against the route's schemas. */
 export interface Call<Params, Query, Body> {
@@ -70,7 +74,7 @@ interface RouteOptions<
   handle(
     call: Call<Static<Params>, Static<Query>, Static<Body>>,
     services: Services,
-  ): Promise<Static<Answer> | AsyncIterable<string>>;
+  ): Promise<Static<Answer> | AsyncIterable<string | Uint8Array>>;
   /** 200 alone when it is left out. */
   readonly statuses?: readonly number[];
   statusOf?(answer: Static<Answer>): number;

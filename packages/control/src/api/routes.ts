@@ -28,6 +28,7 @@ import { breakGlassUses, reviewBreakGlass, sealBreakGlass } from "./routes/break
 import { check } from "./routes/check.ts";
 import { vmConsole } from "./routes/console.ts";
 import { events } from "./routes/events.ts";
+import { evidence, evidenceBundle, evidences } from "./routes/evidence.ts";
 import { exposures } from "./routes/exposures.ts";
 import { fileEvents } from "./routes/file-events.ts";
 import { acknowledgeFinding, closeFinding, finding, findings } from "./routes/findings.ts";
@@ -92,6 +93,9 @@ export const routes: readonly Route[] = [
   finding,
   acknowledgeFinding,
   closeFinding,
+  evidences,
+  evidence,
+  evidenceBundle,
   vmWatch,
   sweepVm,
   events,

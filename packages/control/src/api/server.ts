@@ -165,9 +165,9 @@ function register(
         services,
       );
       reply.type(route.produces);
-      if (route.produces === "text/event-stream") {
+      if (route.produces === "text/event-stream" || route.produces === "application/x-tar") {
         return reply.send(
-          Readable.from(answer as AsyncIterable<string>), // routes of this kind return the lines
+          Readable.from(answer as AsyncIterable<string | Uint8Array>), // routes of these kinds return it bit by bit
         );
       }
       return reply.code(route.statusOf(answer)).send(answer);

@@ -5,6 +5,8 @@ export interface ProjectedTables {
   readonly worlds: WorldsTable;
   readonly findings: FindingsTable;
   readonly responses: ResponsesTable;
+  readonly clean_states: CleanStatesTable;
+  readonly evidence: EvidenceTable;
 }
 
 /** How many facts the tables follow from; its one row is written with them. */
@@ -85,7 +87,7 @@ interface ResponsesTable {
   finding: string;
   rule: string;
   response: string;
-  operation: string;
+  operation: string | null;
   state: string;
   at: string;
   decision: string | null;
@@ -93,4 +95,30 @@ interface ResponsesTable {
   message: string | null;
   /** The fact that steps and message are sealed bodies of. */
   fact: number;
+}
+
+/** A bundle of evidence that was sealed; columns in JSON are those of `SavedEvidence`. */
+interface EvidenceTable {
+  id: string;
+  vm: string;
+  at: string;
+  actor: string;
+  classes: string;
+  findings: string;
+  manifest: string;
+  /** The fact that seals it. */
+  fact: number;
+}
+
+/** A snapshot that was known clean; `unseen` are detectors' ids in JSON. */
+interface CleanStatesTable {
+  vm_uuid: string;
+  snapshot: string;
+  created_at: string;
+  known_at: string;
+  looked: number;
+  total: number;
+  unseen: string;
+  /** The finding that it is not known clean any more for. */
+  doubted_by: string | null;
 }

@@ -7,16 +7,25 @@ import { requestsProjection } from "../spine/requests-projection.ts";
 import { nodeSqlite } from "../store/node-sqlite.ts";
 import { storageError } from "../store/storage-error.ts";
 import { touchPrivate } from "../store/touch-private.ts";
+import { cleanStatesProjection } from "../watch/clean-states/clean-states-projection.ts";
+import { evidenceProjection } from "../watch/evidence/evidence-projection.ts";
 import { findingsProjection } from "../watch/findings/findings-projection.ts";
 import { answersProjection } from "../watch/responses/answers-projection.ts";
 import { worldsProjection } from "../watch/worlds-projection.ts";
 import type { ProjectedTables } from "./projected-tables.ts";
 
 /** Every table that is made from facts. */
-const projections = [requestsProjection, worldsProjection, findingsProjection, answersProjection];
+const projections = [
+  requestsProjection,
+  worldsProjection,
+  findingsProjection,
+  answersProjection,
+  evidenceProjection,
+  cleanStatesProjection,
+];
 
 /** Raised when a projection folds otherwise than before: its tables are then made anew. */
-const SHAPE = 2;
+const SHAPE = 4;
 
 /** Facts folded in one transaction. */
 const BATCH = 1_000;

@@ -1,6 +1,6 @@
 import { dirname, join } from "node:path";
 import type { HostAgent } from "@casemate/agent";
-import { type CloneIdentity, cloneDefinition } from "@casemate/agent";
+import { type CloneIdentity, cloneDefinition, isolatedLabel } from "@casemate/agent";
 import { MiB, toCasemateError } from "@casemate/core";
 import { Type } from "typebox";
 import { defineOperation } from "../spine/operation.ts";
@@ -36,6 +36,8 @@ type Details = {
   readonly uuid: string;
   readonly name: string;
   readonly macs: Readonly<Record<string, string>>;
+  /** What the VM is known by now: an earlier state of it is not free of that. */
+  readonly labels: readonly string[];
   readonly snapshot: SnapshotIdentity | null;
   readonly way: CloneWay;
   readonly disks: readonly CloneDisk[];
@@ -105,10 +107,11 @@ export const cloneVm = defineOperation({
     );
     const details: Details = {
       ...{ source: vm.uuid, runId: vm.runId ?? null, definition: definition.digest },
-      ...{ persistent: vm.persistent, uuid: identity.uuid, name, macs },
+      ...{ persistent: vm.persistent, uuid: identity.uuid, name, macs, labels: [...vm.labels] },
       snapshot: snapshot === undefined ? null : snapshotIdentity(snapshot),
       ...{ way, disks, internal, freeze, nvram },
     };
+    const labels = [...vm.labels, ...definition.labels];
     const files = filesOf(details);
     await verifyNewFiles(doing, host, [...files, ...Object.values(freeze?.overlays ?? {})], signal);
     const first = files.map((path) => ({ path, bytes: (cloned.firstBytes.get(path) ?? 0) + MiB }));
@@ -131,6 +134,9 @@ export const cloneVm = defineOperation({
                 : `Copy the EFI variables to ${nvram.to}.`,
             ]),
         `Define ${name} with UUID ${identity.uuid} and the addresses ${Object.values(macs).join(", ") || "of no interface"}; it is not started.`,
+        ...(labels.includes(isolatedLabel)
+          ? [`It is isolated from its first start on, as ${vm.name} is, until it is released.`]
+          : []),
         ...(definition.tpm === undefined
           ? []
           : [
@@ -266,9 +272,9 @@ async function planNvram(
   }
 }
 
-function identityOf({ uuid, name, macs, disks, nvram }: Details): CloneIdentity {
+function identityOf({ uuid, name, macs, labels, disks, nvram }: Details): CloneIdentity {
   return {
-    ...{ uuid, name, macs },
+    ...{ uuid, name, macs, labels },
     disks: Object.fromEntries(
       disks.map(({ target, to }) => [target, { path: to, format: "qcow2" }]),
     ),

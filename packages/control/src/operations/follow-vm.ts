@@ -2,7 +2,9 @@ import type { FileWatchTick } from "@casemate/agent";
 import { Type } from "typebox";
 import { FollowOrder, mostFollowMs } from "../api/contract/file-event.ts";
 import { defineOperation } from "../spine/operation.ts";
+import { harmless } from "./parts/harmless.ts";
 import { refused } from "./parts/refused.ts";
+import { seeAnswer } from "./parts/see-answer.ts";
 import { readVm } from "./vm-facts.ts";
 
 /** Where what is seen goes while a VM's files are followed. */
@@ -37,10 +39,7 @@ export const followVm = defineOperation({
         "The guest is not touched.",
       ],
       effects: [{ kind: "vm", id: vm.uuid, change: "read" }],
-      irreversible: [],
-      destroysState: false,
-      downtime: false,
-      diskBytes: 0,
+      ...harmless,
       details: { uuid: vm.uuid, runId: vm.runId, duration },
     };
   },
@@ -54,8 +53,5 @@ export const followVm = defineOperation({
       if (!stop.aborted) throw thrown; // leaving is how it ends
     }
   },
-  async look({ executed }) {
-    if (executed) return { kind: "done" };
-    return { kind: "unknown", why: "Casemate ended, and with it the look if it was under way." };
-  },
+  look: seeAnswer,
 });

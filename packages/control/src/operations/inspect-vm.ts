@@ -4,6 +4,7 @@ import { Type } from "typebox";
 import { defaultBudgetMs } from "../api/contract/view.ts";
 import { defineOperation } from "../spine/operation.ts";
 import { refused } from "./parts/refused.ts";
+import { seeAnswer } from "./parts/see-answer.ts";
 import { readVm } from "./vm-facts.ts";
 
 /** Looks into a VM's memory: its answer is the view's table. */
@@ -98,11 +99,5 @@ export const inspectVm = defineOperation({
     };
     return await host.inspect(uuid, request, signal);
   },
-  async look({ executed }) {
-    if (executed) return { kind: "done" };
-    return {
-      kind: "unknown",
-      why: "Casemate ended before it is known whether the look was answered.",
-    };
-  },
+  look: seeAnswer,
 });

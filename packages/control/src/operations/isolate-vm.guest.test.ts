@@ -1,17 +1,19 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { chown, copyFile, mkdir, stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
-import { attachHost, isolatedLabel } from "@casemate/agent";
+import { attachHost, type HostEvent, isolatedLabel, isolationFailed } from "@casemate/agent";
 import { findQemuProcess } from "@casemate/host";
-import { ensureImage, GuestConsole, labCacheDir } from "@casemate/lab";
+import { type SystemGuest, startSystemGuest } from "@casemate/lab";
 import { TestHost } from "../../test/test-host.fixture.ts";
 import { attachNic } from "./attach-nic.ts";
+import { cloneVm } from "./clone-vm.ts";
 import { isolateVm } from "./isolate-vm.ts";
+import { labelVm } from "./label-vm.ts";
 import { releaseVm } from "./release-vm.ts";
+import { restoreVm } from "./restore-vm.ts";
+import { snapshotVm } from "./snapshot-vm.ts";
 import { startVm } from "./start-vm.ts";
 
 const run = promisify(execFile);
@@ -26,56 +28,23 @@ const mac = "52:54:00:00:00:21";
 
 let host: TestHost;
 let uuid: string;
-let consoleSocket: string;
+let lab: SystemGuest;
 
 before(async () => {
   host = await TestHost.start();
-  const image = await ensureImage({ cacheDir: labCacheDir }, signal);
-  const directory = join(host.pool, "../guest");
-  await mkdir(directory);
-  const at = (name: string) => join(directory, name);
-  const [disk, bootLog] = [at("disk.qcow2"), at("boot.log")];
-  consoleSocket = at("console");
-  await copyFile(image.kernel.vmlinuz, at("vmlinuz"));
-  await copyFile(image.initramfs, at("initramfs"));
-  await run("qemu-img", ["create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", image.disk, disk]);
-  await writeFile(bootLog, "");
-  const { uid, gid } = await stat(host.pool);
-  for (const file of [directory, bootLog]) await chown(file, uid, gid);
   await host.libvirt.createNetwork(`
     <network>
       <name>lab</name><forward mode="open"/><bridge name="lab0" stp="off" delay="0"/>
       <ip address="${router}" prefix="24"/><ip family="ipv6" address="${router6}" prefix="64"/>
     </network>`);
-  ({ uuid } = await host.libvirt.defineDomain(`
-    <domain type="qemu">
-      <name>web01</name>
-      <memory unit="MiB">256</memory>
-      <os>
-        <type arch="x86_64" machine="q35">hvm</type>
-        <kernel>${at("vmlinuz")}</kernel>
-        <initrd>${at("initramfs")}</initrd>
-        <cmdline>console=ttyS0 quiet cryptomgr.notests root=/dev/vda casemate.role=web</cmdline>
-      </os>
-      <features><acpi/></features>
-      <cpu mode="maximum"><feature policy="disable" name="cx16"/></cpu>
-      <devices>
-        <disk type="file" device="disk"><driver name="qemu" type="qcow2"/>
-          <source file="${disk}"/><target dev="vda" bus="virtio"/></disk>
-        <interface type="network"><mac address="${mac}"/><source network="lab"/>
-          <model type="virtio"/></interface>
-        <serial type="file"><source path="${bootLog}"/><target port="0"/></serial>
-        <serial type="unix"><source mode="bind" path="${consoleSocket}"/><target port="1"/></serial>
-      </devices>
-    </domain>`));
-  await host.libvirt.start(uuid);
-  await using shell = await GuestConsole.open(consoleSocket, signal);
-  await shell.waitUntilReady(signal);
-  await shell.output("until [ -e /run/lab-ready ]; do sleep 0.2; done", signal);
-  await shell.output(`ip link set eth0 up; ip addr add ${guest}/24 dev eth0`, signal);
-  await shell.output(`ip addr add ${guest6}/64 dev eth0 nodad`, signal);
+  const devices = `<interface type="network"><mac address="${mac}"/><source network="lab"/>
+    <model type="virtio"/></interface>`;
+  lab = await startSystemGuest(host, { devices }, signal);
+  ({ uuid } = lab);
+  await lab.run(`ip link set eth0 up; ip addr add ${guest}/24 dev eth0`, signal);
+  await lab.run(`ip addr add ${guest6}/64 dev eth0 nodad`, signal);
   // Somebody behind a router.
-  await shell.output(`ip route add default via ${router}`, signal);
+  await lab.run(`ip route add default via ${router}`, signal);
   await inNetwork("ip", "addr", "add", `${far}/32`, "dev", "lo");
 });
 after(async () => await host?.[Symbol.asyncDispose]());
@@ -98,9 +67,8 @@ async function reaches(address: string, port: number): Promise<boolean> {
 
 /** Whether a packet of the guest's comes back. */
 async function guestReaches(address: string): Promise<boolean> {
-  await using shell = await GuestConsole.open(consoleSocket, signal);
   const command = `busybox ping -c 2 -W 2 ${address} >/dev/null 2>&1 && echo yes || echo no`;
-  return (await shell.output(command, signal)).trim() === "yes";
+  return (await lab.run(command, signal)).trim() === "yes";
 }
 
 /** Whether a connection comes about that the guest opens from this port of its own. */
@@ -111,9 +79,8 @@ async function guestConnects(port: number): Promise<boolean> {
     server.listen(9000);
     setTimeout(() => say("nobody"), 10_000);`;
   const listener = inNetwork(process.execPath, "-e", listening);
-  await using shell = await GuestConsole.open(consoleSocket, signal);
   const knock = `busybox nc -w 1 -p ${port} ${far} 9000 </dev/null 2>/dev/null`;
-  await shell.output(`for i in 1 2 3 4; do ${knock} && break; sleep 1; done`, signal);
+  await lab.run(`for i in 1 2 3 4; do ${knock} && break; sleep 1; done`, signal);
   return (await listener).trim() === "somebody";
 }
 
@@ -207,6 +174,74 @@ test("isolateVm: a VM that is started again is isolated again, whoever starts it
   const plan = await host.carryOut(releaseVm, { vm: "web01" });
   assert.deepEqual(await host.settle(releaseVm, plan), { outcome: "done" });
   assert.deepEqual((await host.agent.hypervisor.domains.find(uuid)).labels, []);
+});
+
+test("isolateVm: a state from before is isolated as the VM is, and so are clones", async () => {
+  const { domains, network } = host.agent.hypervisor;
+  const small = await host.vm(
+    "small",
+    `<disk type="file" device="disk"><driver name="qemu" type="qcow2"/>
+       <source file="${await host.image("small.qcow2")}"/><target dev="vda" bus="virtio"/></disk>
+     <interface type="network"><source network="lab"/></interface>`,
+  );
+  const verifyIsolated = async (of: string) => {
+    const { state, labels } = await domains.find(of);
+    assert.deepEqual([state, labels], ["running", [isolatedLabel]]);
+    const { interfaces } = await network.isolation(of);
+    assert.deepEqual(
+      interfaces.map(({ isolated }) => isolated),
+      [true],
+    );
+  };
+  await host.libvirt.start(small);
+  await host.carryOut(isolateVm, { vm: "small" });
+  const first = /isolated from its first start on, as small is/;
+  const leaf = { name: "leaf", linked: true };
+  const linked = await host.plan(cloneVm, { vm: "small", parameters: leaf });
+  assert.match(linked.steps.join(" "), first);
+  await host.carryOut(releaseVm, { vm: "small" });
+  await host.carryOut(snapshotVm, { vm: "small", parameters: { name: "before" } });
+  await host.carryOut(isolateVm, { vm: "small" });
+  const taken = { remove: [isolatedLabel] };
+  assert.match(
+    await host.refusal(labelVm, { vm: "small", parameters: taken }),
+    /casemate:isolated says whether it is isolated/,
+  );
+  const before = { vm: "small", parameters: { snapshot: "before" } };
+  const back = await host.carryOut(restoreVm, before);
+  assert.match(back.steps.join(" "), /It stays isolated/);
+  await verifyIsolated(small);
+
+  await host.libvirt.destroy(small);
+  for (const [name, more] of [
+    ["present", {}],
+    ["then", { snapshot: "before" }],
+  ] as const) {
+    const plan = await host.carryOut(cloneVm, { vm: "small", parameters: { name, ...more } });
+    assert.match(plan.steps.join(" "), first);
+    await host.carryOut(startVm, { vm: name });
+    await verifyIsolated(String(plan.details["uuid"]));
+    await host.libvirt.destroy(String(plan.details["uuid"]));
+  }
+});
+
+test("isolateVm: who starts past Casemate what cannot be isolated is told of", async () => {
+  const nic = `<interface type="user"><mac address="52:54:00:00:00:23"/></interface>`;
+  const stray = await host.vm("stray", nic);
+  await host.agent.hypervisor.domains.setLabels(stray, [isolatedLabel]);
+  const { promise: told, resolve } = Promise.withResolvers<HostEvent>();
+  using _listening = host.agent.subscribe((event) => {
+    if (event.what === isolationFailed) resolve(event);
+  });
+  await host.libvirt.start(stray);
+  const { vm, detail } = await told;
+  assert.equal(vm?.name, "stray");
+  assert.match(detail ?? "", /has no tap device/);
+  const failed = await host.agent.hypervisor.network.renewAll();
+  assert.deepEqual(
+    failed.map(({ name }) => name),
+    ["stray"],
+  );
 });
 
 test("isolateVm: rules of a run that ended hold nothing of another VM that has the device's name by now", async () => {

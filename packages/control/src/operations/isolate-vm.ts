@@ -1,6 +1,7 @@
 import { formatForensicChannel, isolatedLabel, parseForensicChannel } from "@casemate/agent";
 import { Type } from "typebox";
 import { defineOperation } from "../spine/operation.ts";
+import { networkEffects } from "./parts/network-effects.ts";
 import { refused } from "./parts/refused.ts";
 import { readVm, verifyState } from "./vm-facts.ts";
 
@@ -60,14 +61,7 @@ export const isolateVm = defineOperation({
             ]),
         `Label it ${isolatedLabel}: started again, it is isolated from the start, with nothing kept open.`,
       ],
-      effects: [
-        { kind: "vm", id: vm.uuid, change: "interrupted" },
-        ...vm.nics.flatMap(({ source }) =>
-          source.kind === "network"
-            ? [{ kind: "network", id: source.network, change: "changed" } as const] // a literal
-            : [],
-        ),
-      ],
+      effects: [{ kind: "vm", id: vm.uuid, change: "interrupted" }, ...networkEffects(vm)],
       irreversible: [],
       destroysState: false,
       downtime: true,

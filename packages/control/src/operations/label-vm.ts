@@ -1,5 +1,7 @@
+import { isolatedLabel } from "@casemate/agent";
 import { Type } from "typebox";
 import { defineOperation } from "../spine/operation.ts";
+import { harmless } from "./parts/harmless.ts";
 import { refused } from "./parts/refused.ts";
 import { readVm } from "./vm-facts.ts";
 
@@ -49,6 +51,14 @@ export const labelVm = defineOperation({
     }
     const given = to.filter((label) => !from.includes(label));
     const taken = from.filter((label) => !to.includes(label));
+    if ([...given, ...taken].includes(isolatedLabel)) {
+      throw refused(
+        `label ${vm.name}`,
+        `${isolatedLabel} says whether it is isolated`,
+        "other labels",
+        "Take it off the network with `casemate vm isolate`, give it back with `casemate vm release`.",
+      );
+    }
     return {
       steps: [
         ...(given.length > 0 ? [`Give ${vm.name} the labels ${words(given)}.`] : []),
@@ -56,10 +66,7 @@ export const labelVm = defineOperation({
         "Policies that name these labels decide anew from then on.",
       ],
       effects: [{ kind: "vm", id: vm.uuid, change: "changed" }],
-      irreversible: [],
-      destroysState: false,
-      downtime: false,
-      diskBytes: 0,
+      ...harmless,
       details: { uuid: vm.uuid, from, to },
     };
   },

@@ -6,6 +6,7 @@ import { checkVm } from "./check-vm.ts";
 import { followVm } from "./follow-vm.ts";
 import { inspectVm } from "./inspect-vm.ts";
 import { operations } from "./operations.ts";
+import { type EvidenceService, saveEvidence } from "./save-evidence.ts";
 import { scanVm } from "./scan-vm.ts";
 
 const ids = operations.map(({ id }) => id);
@@ -22,8 +23,9 @@ test("operations: each but looks is an action of the policy, once", () => {
 const noSalt = () => assert.fail("nothing is scanned here");
 
 test("operations: every vm action but reading has one", () => {
-  // A scan is kept, and so is made with the place for it.
-  const made = [...ids, scanVm({} as ScannedStates, noSalt).id]; // it keeps nothing here
+  // A scan and evidence are kept, and so are made with the place for them.
+  const kept = [scanVm({} as ScannedStates, noSalt), saveEvidence({} as EvidenceService)]; // they keep nothing here
+  const made = [...ids, ...kept.map(({ id }) => id)];
   const wanted = actions
     .map(({ id }) => id)
     .filter((id) => id.startsWith("vm.") && id !== "vm.read" && !id.startsWith("vm.inspect."));
@@ -73,4 +75,15 @@ test("scanVm: what stands in a guest's files needs the right to that", () => {
 test("scanVm: what runs needs the right to look into memory", () => {
   const { needs } = scanVm({} as ScannedStates, noSalt); // it keeps nothing here
   assert.deepEqual(needs({ running: true }), ["vm.scan", "vm.inspect.kernelMetadata"]);
+});
+
+test("saveEvidence: what processes and files hold needs the right to that", () => {
+  const { needs } = saveEvidence({} as EvidenceService); // it keeps nothing here
+  const plain = ["vm.evidence.save", "vm.inspect.kernelMetadata", "vm.inspect.kernelText"];
+  assert.deepEqual(needs({}), plain);
+  assert.deepEqual(needs({ all: true }), [
+    ...plain,
+    "vm.inspect.userMemory",
+    "vm.inspect.fileContents",
+  ]);
 });

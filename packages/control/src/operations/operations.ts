@@ -11,9 +11,11 @@ import { detachDisk } from "./detach-disk.ts";
 import { detachNic } from "./detach-nic.ts";
 import { exportVm } from "./export-vm.ts";
 import { followVm } from "./follow-vm.ts";
+import { freezeProcess } from "./freeze-process.ts";
 import { importVm } from "./import-vm.ts";
 import { inspectVm } from "./inspect-vm.ts";
 import { isolateVm } from "./isolate-vm.ts";
+import { killProcess } from "./kill-process.ts";
 import { killVm } from "./kill-vm.ts";
 import { labelVm } from "./label-vm.ts";
 import { openConsole } from "./open-console.ts";
@@ -24,11 +26,13 @@ import { resetVm } from "./reset-vm.ts";
 import { resizeVm } from "./resize-vm.ts";
 import { restoreVm } from "./restore-vm.ts";
 import { resumeVm } from "./resume-vm.ts";
+import { revertVm } from "./revert-vm.ts";
 import { snapshotVm } from "./snapshot-vm.ts";
 import { startVm } from "./start-vm.ts";
 import { stopVm } from "./stop-vm.ts";
+import { thawProcess } from "./thaw-process.ts";
 
-/** Everything that can be done to VMs. */
+/** Everything that can be done to VMs, but what is made with a part of the control plane. */
 export const operations: readonly Operation[] = [
   defineVm,
   startVm,
@@ -47,6 +51,9 @@ export const operations: readonly Operation[] = [
   detachNic,
   isolateVm,
   releaseVm,
+  killProcess,
+  freezeProcess,
+  thawProcess,
   changeMedia,
   resizeVm,
   renameVm,
@@ -59,3 +66,6 @@ export const operations: readonly Operation[] = [
   checkVm,
   followVm,
 ];
+
+/** What there is to ask for, as a client sees it: nothing of the control plane is behind it. */
+export const offered: readonly Operation[] = [...operations, revertVm({ of: async () => [] })];

@@ -5,6 +5,7 @@ import { writeFile } from "node:fs/promises";
 import { Duplex } from "node:stream";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
+import { isolatedLabel } from "@casemate/agent";
 import { type JsonObject, MiB } from "@casemate/core";
 import { TestHost } from "../../test/test-host.fixture.ts";
 import { defineVm } from "./define-vm.ts";
@@ -122,12 +123,18 @@ test("defineVm: takes libvirt's XML, decides what it leaves open, refuses what i
 });
 
 test("exportVm, importVm: disks alone go out and come back with the same content", async () => {
+  const { domains } = host.agent.hypervisor;
+  const { uuid } = await domains.find("fresh");
+  await domains.setLabels(uuid, [isolatedLabel]);
   const plan = await host.carryOut(exportVm, { vm: "fresh", parameters: { format: "qcow2" } });
   assert.ok(plan.irreversible.length > 0);
   const [first, second] = Object(plan.details["disks"]);
   await verifySame(await diskOf("fresh"), first.copy);
   const parameters = { ...small, name: "back", path: first.copy, format: "qcow2" };
   const imported = await host.carryOut(importVm, { parameters });
+  const { labels } = await domains.find(String(imported.details["uuid"]));
+  assert.deepEqual(labels, [], "it is a new VM, whatever the exported one is known by");
+  await domains.setLabels(uuid, []);
   await verifySame(await diskOf("back"), first.copy);
   assert.match(imported.steps.join(" "), /stays as it is; the VM is not started/);
   await assert.rejects(host.plan(importVm, { parameters: { path: first.copy, format: "qcow2" } }), {

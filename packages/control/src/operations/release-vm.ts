@@ -1,6 +1,8 @@
 import { isolatedLabel } from "@casemate/agent";
 import { Type } from "typebox";
 import { defineOperation } from "../spine/operation.ts";
+import { harmless } from "./parts/harmless.ts";
+import { networkEffects } from "./parts/network-effects.ts";
 import { refused } from "./parts/refused.ts";
 import { readVm } from "./vm-facts.ts";
 
@@ -22,18 +24,8 @@ export const releaseVm = defineOperation({
         ...(now.labelled ? [`Take the label ${isolatedLabel} from it.`] : []),
         "Whatever runs in it can reach its networks, and be reached from them, from then on.",
       ],
-      effects: [
-        { kind: "vm", id: vm.uuid, change: "changed" },
-        ...vm.nics.flatMap(({ source }) =>
-          source.kind === "network"
-            ? [{ kind: "network", id: source.network, change: "changed" } as const] // a literal
-            : [],
-        ),
-      ],
-      irreversible: [],
-      destroysState: false,
-      downtime: false,
-      diskBytes: 0,
+      effects: [{ kind: "vm", id: vm.uuid, change: "changed" }, ...networkEffects(vm)],
+      ...harmless,
       details: { uuid: vm.uuid, runId: vm.runId ?? null },
     };
   },

@@ -1,3 +1,4 @@
+import { describeDomain, type HostAgent, isolatedLabel } from "@casemate/agent";
 import { Type } from "typebox";
 import { defineOperation } from "../spine/operation.ts";
 import { findSnapshot, isExternal } from "./parts/find-snapshot.ts";
@@ -50,6 +51,9 @@ export const restoreVm = defineOperation({
     const runs = vm.runId !== undefined;
     const changed =
       snapshot.definitionDigest !== undefined && snapshot.definitionDigest !== vm.digest;
+    const kept = await host.hypervisor.snapshots.definition(vm.uuid, snapshot.name, signal);
+    const then = kept === undefined ? [] : describeDomain(kept).labels;
+    const isolated = [...vm.labels, ...then].includes(isolatedLabel);
     const since = snapshot.createdAt.toISOString();
     const after =
       parameters.state ?? (snapshot.memory.kind === "none" ? "shutoff" : snapshot.state);
@@ -57,10 +61,19 @@ export const restoreVm = defineOperation({
       steps: [
         ...(runs ? [`Stop ${vm.name} by force; the guest is not asked.`] : []),
         `Take its disks ${snapshot.memory.kind === "none" ? "" : "and memory "}back to snapshot ${snapshotWords(snapshot)}.`,
-        ...(changed ? ["Take its definition back too: devices and sizes are those of then."] : []),
+        ...(changed
+          ? ["Take its definition back too: devices and sizes are those of then; its labels stay."]
+          : []),
         after === "shutoff"
           ? `${vm.name} is off afterwards.`
           : `${vm.name} is ${after} afterwards.`,
+        ...(isolated
+          ? [
+              vm.labels.includes(isolatedLabel)
+                ? "It stays isolated, with nothing kept open."
+                : "It was isolated then and is so again, with nothing kept open.",
+            ]
+          : []),
         ...(later.length > 0 ? [`Later snapshots stay: ${later.join(", ")}.`] : []),
         "Inside the guest the clock, session keys and counters are those of then; what was patched, revoked or changed since is as before.",
       ],
@@ -78,7 +91,7 @@ export const restoreVm = defineOperation({
       downtime: runs,
       diskBytes: 0,
       details: {
-        ...{ uuid: vm.uuid, runId: vm.runId ?? null, definition: vm.digest, after },
+        ...{ uuid: vm.uuid, runId: vm.runId ?? null, definition: vm.digest, after, isolated },
         ...{ managedSave: vm.managedSave, state: parameters.state ?? null, later },
         ...{ snapshot: snapshotIdentity(snapshot), wasCurrent: snapshot.current },
       },
@@ -91,15 +104,18 @@ export const restoreVm = defineOperation({
     await host.hypervisor.snapshots.revert(uuid, snapshot.name, options, signal);
   },
   async look({ host, plan: { details }, executed }, signal) {
-    const { uuid, runId, snapshot, wasCurrent, after } = details;
+    const { uuid, runId, snapshot, wasCurrent, after, isolated } = details;
     await waitForJob(host, uuid, signal);
     const vm = await host.hypervisor.domains.find(uuid, signal);
     const snapshots = await host.hypervisor.snapshots.list(uuid, signal);
     const now = snapshots.find((each) => isSnapshot(each, snapshot));
     if (now === undefined) return { kind: "unknown", why: "The snapshot is not there any more." };
     const sameRun = (vm.runId ?? null) === runId;
-    if (now.current && (executed || !wasCurrent))
-      return { kind: "done", result: { state: vm.state } };
+    if (now.current && (executed || !wasCurrent)) {
+      return isolated && !(await isIsolated(host, uuid, signal))
+        ? { kind: "partial", what: "its state, which is not isolated" }
+        : { kind: "done", result: { state: vm.state } };
+    }
     // It is current only once all else is done.
     if (!now.current && sameRun) return { kind: "undone" };
     // With QEMU, a restore ends the run that it finds.
@@ -114,3 +130,9 @@ export const restoreVm = defineOperation({
     };
   },
 });
+
+/** Whether the VM is off the network, and so in its next run. */
+async function isIsolated(host: HostAgent, uuid: string, signal: AbortSignal): Promise<boolean> {
+  const { labelled, interfaces } = await host.hypervisor.network.isolation(uuid, signal);
+  return labelled && interfaces.every((each) => each.isolated);
+}

@@ -1,5 +1,6 @@
 import { Type } from "typebox";
 import { defineOperation } from "../spine/operation.ts";
+import { harmless } from "./parts/harmless.ts";
 import { readVm, verifyState } from "./vm-facts.ts";
 
 /** Lets a paused guest go on. */
@@ -14,10 +15,7 @@ export const resumeVm = defineOperation({
     return {
       steps: [`Resume ${vm.name}: its processors go on where they stopped.`],
       effects: [{ kind: "vm", id: vm.uuid, change: "changed" }],
-      irreversible: [],
-      destroysState: false,
-      downtime: false,
-      diskBytes: 0,
+      ...harmless,
       details: { uuid: vm.uuid, runId: vm.runId ?? null },
     };
   },

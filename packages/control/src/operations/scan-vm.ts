@@ -3,12 +3,14 @@ import type { SectionName, YaraRuleFile } from "@casemate/scan";
 import { inventorySections } from "@casemate/scan/inventory";
 import { Type } from "typebox";
 import { defaultScanBudgetMs, ScanOrder } from "../api/contract/scan.ts";
+import { YaraRulesDigest } from "../api/contract/yara-rules.ts";
 import { memoryActions, memoryClasses } from "../scans/memory-classes.ts";
 import type { ScannedStates } from "../scans/scanned-states.ts";
 import { vmResource } from "../spine/gate.ts";
 import { defineOperation, type Operation } from "../spine/operation.ts";
 import { findSnapshot } from "./parts/find-snapshot.ts";
 import { refused } from "./parts/refused.ts";
+import { seeAnswer } from "./parts/see-answer.ts";
 import { readVm } from "./vm-facts.ts";
 
 /**
@@ -55,12 +57,7 @@ export const scanVm = (states: ScannedStates, salt: () => Promise<Uint8Array>): 
     parameters: Type.Object(
       {
         ...ScanOrder,
-        rules: Type.Optional(
-          Type.String({
-            pattern: "^[0-9a-f]{64}$",
-            description: "SHA-256 of the YARA rules that are handed over, as canonical JSON.",
-          }),
-        ),
+        rules: Type.Optional(YaraRulesDigest),
         withPassphrase: Type.Optional(
           Type.Boolean({
             description: "Whether a passphrase is handed over for what is encrypted.",
@@ -153,11 +150,5 @@ export const scanVm = (states: ScannedStates, salt: () => Promise<Uint8Array>): 
       await states.keep(vmResource(vm, host), scan);
       return scan;
     },
-    async look({ executed }) {
-      if (executed) return { kind: "done" };
-      return {
-        kind: "unknown",
-        why: "Casemate ended before it is known whether the look was answered.",
-      };
-    },
+    look: seeAnswer,
   });

@@ -8,6 +8,7 @@ import { deleteSnapshot } from "./delete-snapshot.ts";
 import { deleteVm } from "./delete-vm.ts";
 import { resizeVm } from "./resize-vm.ts";
 import { restoreVm } from "./restore-vm.ts";
+import { revertVm } from "./revert-vm.ts";
 import { snapshotVm } from "./snapshot-vm.ts";
 
 let host: TestHost;
@@ -129,7 +130,14 @@ test("restoreVm: goes back, says what is lost, and its plan is bound to the snap
   assert.ok(plan.destroysState && plan.downtime);
   assert.match(plan.irreversible.join(" "), /Everything written to its disks since 20/);
   assert.notEqual((await find("web")).runId, plan.details["runId"]);
-  await host.carryOut(restoreVm, { vm: "web", parameters: { snapshot: "clean" } });
+  const [clean] = await host.agent.hypervisor.snapshots.list(uuid);
+  const known = {
+    ...{ name: "clean", createdAt: clean?.createdAt.toISOString() ?? "" },
+    ...{ knownAt: new Date().toISOString(), looked: 9, total: 10, unseen: [] },
+    doubtedBy: undefined,
+  };
+  const reverted = await host.carryOut(revertVm({ of: async () => [known] }), { vm: "web" });
+  assert.match(reverted.steps[0] ?? "", /^The last state known clean is clean of/);
   assert.equal((await find("web")).state, "shutoff");
   const other = await host.plan(restoreVm, call);
   await host.carryOut(deleteSnapshot, { vm: "web", parameters: { name: "running" } });

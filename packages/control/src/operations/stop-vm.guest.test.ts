@@ -1,65 +1,55 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { chown, copyFile, mkdir, readFile, stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
-import { ensureImage, GuestConsole, labCacheDir } from "@casemate/lab";
+import { type SystemGuest, startSystemGuest } from "@casemate/lab";
 import { TestHost } from "../../test/test-host.fixture.ts";
+import { freezeProcess } from "./freeze-process.ts";
+import { killProcess } from "./kill-process.ts";
 import { stopVm } from "./stop-vm.ts";
+import { thawProcess } from "./thaw-process.ts";
 
 const run = promisify(execFile);
 const signal = AbortSignal.timeout(240_000);
 
 let host: TestHost;
-/** What the guest needs, where libvirt may give it to QEMU's user. */
-let disk: string;
-let bootLog: string;
-let consoleSocket: string;
+let guest: SystemGuest;
 
 before(async () => {
   host = await TestHost.start();
-  const image = await ensureImage({ cacheDir: labCacheDir }, signal);
-  const directory = join(host.pool, "../guest");
-  await mkdir(directory);
-  const at = (name: string) => join(directory, name);
-  [disk, bootLog, consoleSocket] = [at("disk.qcow2"), at("boot.log"), at("console")];
-  await copyFile(image.kernel.vmlinuz, at("vmlinuz"));
-  await copyFile(image.initramfs, at("initramfs"));
-  await run("qemu-img", ["create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", image.disk, disk]);
-  await writeFile(bootLog, "");
-  const { uid, gid } = await stat(host.pool);
-  for (const file of [directory, bootLog]) await chown(file, uid, gid);
-  const { uuid } = await host.libvirt.defineDomain(`
-    <domain type="qemu">
-      <name>web01</name>
-      <memory unit="MiB">256</memory>
-      <os>
-        <type arch="x86_64" machine="q35">hvm</type>
-        <kernel>${at("vmlinuz")}</kernel>
-        <initrd>${at("initramfs")}</initrd>
-        <cmdline>console=ttyS0 quiet cryptomgr.notests root=/dev/vda casemate.role=web</cmdline>
-      </os>
-      <features><acpi/></features>
-      <cpu mode="maximum"><feature policy="disable" name="cx16"/></cpu>
-      <devices>
-        <disk type="file" device="disk"><driver name="qemu" type="qcow2"/>
-          <source file="${disk}"/><target dev="vda" bus="virtio"/></disk>
-        <serial type="file"><source path="${bootLog}"/><target port="0"/></serial>
-        <serial type="unix"><source mode="bind" path="${consoleSocket}"/><target port="1"/></serial>
-      </devices>
-    </domain>`);
-  await host.libvirt.start(uuid);
+  guest = await startSystemGuest(host, {}, signal);
 });
 after(() => host?.[Symbol.asyncDispose]());
 
+const stateOf = async (pid: number) =>
+  (await guest.run(`grep State: /proc/${pid}/status || echo gone`, signal)).trim();
+
+test("killProcess: one process is frozen, goes on and ends, and the guest with all else goes on", async () => {
+  const pid = Number(await guest.run("sleep 1000 >/dev/null 2>&1 & echo $!", signal));
+  const call = { vm: "web01", parameters: { pid } };
+  assert.match(await host.refusal(thawProcess, call), /does not stand still/);
+  const plan = await host.carryOut(freezeProcess, call);
+  assert.match(plan.steps[0] ?? "", new RegExp(`^Process ${pid} is sleep, of user 0, started `));
+  assert.equal(await stateOf(pid), "State:\tT (stopped)");
+  assert.match(await host.refusal(freezeProcess, call), /stands still already/);
+  await host.carryOut(thawProcess, call);
+  assert.equal(await stateOf(pid), "State:\tS (sleeping)");
+  const kill = await host.carryOut(killProcess, call);
+  assert.deepEqual(kill.irreversible, ["What the process had in its memory is lost."]);
+  assert.equal(await stateOf(pid), "gone");
+  assert.deepEqual(await host.settle(killProcess, kill), { outcome: "done" });
+});
+
+test("killProcess: what the guest ends with, and what minds no signal, is refused in words", async () => {
+  const refuse = (pid: number) => host.refusal(killProcess, { vm: "web01", parameters: { pid } });
+  assert.match(await refuse(1), /the guest's first process/);
+  assert.match(await refuse(2), /a thread of the kernel/);
+});
+
 test("stopVm: a guest shuts itself down at its power button, and leaves its file system clean", async () => {
-  {
-    await using shell = await GuestConsole.open(consoleSocket, signal);
-    await shell.waitUntilReady(signal);
-    await shell.output("until [ -e /run/lab-ready ]; do sleep 0.2; done", signal);
-    await shell.output("echo written just before >/root/kept", signal);
-  }
+  const { disk, bootLog } = guest;
+  await guest.run("echo written just before >/root/kept", signal);
   await host.carryOut(stopVm, { vm: "web01" });
   assert.equal((await host.agent.hypervisor.domains.find("web01")).state, "shutoff");
   assert.match(

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { HostAgent, HostEvent } from "@casemate/agent";
+import { type HostAgent, type HostEvent, isolationFailed } from "@casemate/agent";
 import { toCasemateError } from "@casemate/core";
 import type { RequestRunner } from "../spine/request-runner.ts";
 import type { Attribution, World } from "./world.ts";
@@ -52,7 +52,8 @@ export function keepWorld(
       return;
     }
     const { vm } = event;
-    if (vm === undefined) return;
+    // That nobody did: `keepIsolation` records it.
+    if (vm === undefined || event.what === isolationFailed) return;
     if (!runner.isActing(vm.uuid, AFTERMATH)) {
       const by = { kind: "unknown", noticed: "event", event: describe(event) } as const;
       follow(() => observe(host, vm.uuid, by, world, runner));

@@ -30,8 +30,9 @@ export function parseXml(text: string, limits: XmlLimits): Element {
   verifyDepth(text, limits);
   let root: Element | null;
   try {
-    const onError = (_level: string, words: string): never => {
-      throw new Error(words);
+    const onError = (_level: string, words: string): void => {
+      // U+FFFD is a character of XML's (XML 1.0, 2.2).
+      if (!words.startsWith("Unicode replacement character")) throw new Error(words);
     };
     const parser = new DOMParser({ locator: false, onError });
     root = parser.parseFromString(text, MIME_TYPE.XML_TEXT).documentElement;

@@ -37,6 +37,11 @@ test("cloneDefinition: nothing that identifies the source is left", () => {
   assert.deepEqual(clone.disks[0]?.backing, []);
   assert.deepEqual(clone.labels, ["dmz", "prod"], "a label stays: it is what the policy goes by");
   assert.equal(clone.tpm?.backend, "emulator");
+  const more = cloneDefinition(web01, { ...identity, labels: ["prod", "casemate:isolated"] });
+  assert.deepEqual(describeDomain(more).labels, ["casemate:isolated", "dmz", "prod"]);
+  const bare = web01.replace(/<metadata>[\s\S]*<\/metadata>/, "");
+  const first = cloneDefinition(bare, { ...identity, labels: ["prod"] });
+  assert.deepEqual(describeDomain(first).labels, ["prod"]);
 });
 
 test("cloneDefinition: refuses where an identity would be shared", () => {

@@ -2,6 +2,8 @@ import { CasemateError } from "@casemate/core";
 import { attributeOf, childElements, elementAt, formatXml, makeElement } from "@casemate/formats";
 import type { Element } from "@xmldom/xmldom";
 import { describeSource } from "./describe-disk.ts";
+import { describeLabels } from "./describe-labels.ts";
+import { labelsElement } from "./labels-element.ts";
 import { parseDomainXml } from "./parse-domain-xml.ts";
 
 /** What makes a clone another machine than its source. */
@@ -16,6 +18,8 @@ export interface CloneIdentity {
   >;
   /** The clone's own copy of the EFI variables, where the source has a file of them. */
   readonly nvram?: string;
+  /** What policies know the clone by, beside the labels of its definition. */
+  readonly labels?: readonly string[];
 }
 
 /**
@@ -34,6 +38,7 @@ export function cloneDefinition(xml: string, identity: CloneIdentity): string {
   renewGenid(domain);
   renewSysinfo(domain, identity.uuid);
   renewNvram(domain, identity);
+  addLabels(domain, identity);
   const devices = elementAt(domain, "devices");
   if (devices !== undefined) {
     if (elementAt(devices, "hostdev") !== undefined) {
@@ -83,6 +88,25 @@ function renewNvram(domain: Element, { nvram }: CloneIdentity): void {
   }
   if (source !== undefined) source.setAttribute("file", nvram);
   else element.textContent = nvram;
+}
+
+function addLabels(domain: Element, { labels = [] }: CloneIdentity): void {
+  const { namespace, prefix, name, label: child } = labelsElement;
+  const document = domain.ownerDocument;
+  const missing = labels.filter((label) => !describeLabels(domain).includes(label));
+  if (document === null || missing.length === 0) return;
+  const metadata = elementAt(domain, "metadata") ?? makeElement(document, "metadata");
+  domain.appendChild(metadata);
+  // libvirt takes one element of a namespace.
+  const ours =
+    childElements(metadata, name).find((each) => each.namespaceURI === namespace) ??
+    document.createElementNS(namespace, `${prefix}:${name}`);
+  metadata.appendChild(ours);
+  for (const label of missing) {
+    const element = document.createElementNS(namespace, `${prefix}:${child}`);
+    element.textContent = label;
+    ours.appendChild(element);
+  }
 }
 
 function renewDisk(disk: Element, { disks }: CloneIdentity): void {

@@ -2,6 +2,7 @@ import { type Bytes, bytes } from "@casemate/core";
 import { attributeOf, childElements, elementAt, textAt } from "@casemate/formats";
 import type { Element } from "@xmldom/xmldom";
 import { describeDisk } from "./describe-disk.ts";
+import { describeLabels } from "./describe-labels.ts";
 import type {
   DefinitionDescription,
   DomainConsole,
@@ -11,7 +12,6 @@ import type {
   DomainTpm,
 } from "./domain-description.ts";
 import { digestDomain } from "./domain-digest.ts";
-import { labelsElement } from "./labels-element.ts";
 import { parseDomainXml } from "./parse-domain-xml.ts";
 
 /** What a domain's definition says. HOSTILE: its author wrote it. Throws `definition/malformed`. */
@@ -149,15 +149,4 @@ function describeTpm(tpm: Element | undefined): DomainTpm | undefined {
     backend: attributeOf(backend, "type") ?? "",
     version: attributeOf(backend, "version"),
   };
-}
-
-function describeLabels(domain: Element): string[] {
-  const metadata = elementAt(domain, "metadata");
-  const ours = metadata === undefined ? [] : childElements(metadata, labelsElement.name);
-  return ours
-    .filter((element) => element.namespaceURI === labelsElement.namespace)
-    .flatMap((element) => childElements(element, labelsElement.label))
-    .map((label) => label.textContent?.trim() ?? "")
-    .filter((label) => label !== "")
-    .toSorted();
 }

@@ -11,6 +11,8 @@ export interface PauseRecord {
   readonly run: QemuRun;
   /** When the pause was about to begin, ISO 8601 in UTC. */
   readonly pausedAt: string;
+  /** The directory of the GDB server that QEMU was told to open, where it stops the VM. */
+  readonly gdb?: string;
 }
 
 /** The record in the text of a journal entry; `undefined` when it is not whole: then nothing was paused yet. */
@@ -27,9 +29,11 @@ export function parsePauseRecord(text: string): PauseRecord | undefined {
 function isPauseRecord(value: unknown): value is PauseRecord {
   if (!isRecord(value) || !isRecord(value["run"])) return false;
   const { uri, name, domainId, pausedAt, run } = value;
+  const gdb = value["gdb"] ?? "";
   return (
-    [uri, name, pausedAt, run["uuid"], run["bootId"]].every((word) => typeof word === "string") &&
-    [domainId, run["startTicks"]].every((number) => Number.isSafeInteger(number))
+    [gdb, uri, name, pausedAt, run["uuid"], run["bootId"]].every(
+      (word) => typeof word === "string",
+    ) && [domainId, run["startTicks"]].every((number) => Number.isSafeInteger(number))
   );
 }
 

@@ -1,4 +1,5 @@
 import { toCasemateError } from "@casemate/core";
+import { endGdbServer } from "../gdb/end-gdb-server.ts";
 import type { LibvirtConnection } from "../libvirt/libvirt-connection.ts";
 import { mayBeOurs } from "./may-be-ours.ts";
 import type { PauseRecord } from "./pause-record.ts";
@@ -14,12 +15,18 @@ export type Resumption = "resumed" | "not-paused" | "gone";
  */
 export async function resumeIfStillPaused(
   connection: LibvirtConnection,
-  { run, domainId }: PauseRecord,
+  { run, domainId, gdb }: PauseRecord,
 ): Promise<Resumption> {
-  if (findQemuRun(run) === undefined) return "gone";
+  const pid = findQemuRun(run);
+  if (pid === undefined) return "gone";
   try {
     const { id } = await connection.findDomain(run.uuid);
     if (id !== domainId) return "gone";
+    if (gdb !== undefined) {
+      return (await endGdbServer(connection, { uuid: run.uuid, pid }, gdb))
+        ? "resumed"
+        : "not-paused";
+    }
     if (!mayBeOurs(await connection.pauseReason(run.uuid))) return "not-paused";
     await connection.resume(run.uuid);
     return "resumed";

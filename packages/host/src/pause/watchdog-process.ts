@@ -21,8 +21,11 @@ export interface WatchdogProcess extends Disposable {
  * Starts a watchdog, which holds `lockFd` open as long as it lives; what is wrong with it shows when it is
  * asked. It is in a session of its own, so that neither a terminal's signals nor this process's end reach it.
  */
-export function startWatchdog(task: WatchdogTask, lockFd: number): WatchdogProcess {
-  const program = join(import.meta.dirname, "watchdog", "main.ts");
+export function startWatchdog(
+  task: WatchdogTask,
+  lockFd: number,
+  program = join(import.meta.dirname, "watchdog", "main.ts"),
+): WatchdogProcess {
   const child = spawn(process.execPath, [program, JSON.stringify(task)], {
     stdio: ["pipe", "pipe", "pipe", lockFd],
     detached: true,

@@ -2,6 +2,8 @@ import type { NonEmpty } from "@casemate/core";
 import type { Budget } from "../budget.ts";
 import type { Access, DataClass } from "../kernel/data-class.ts";
 import type { GuestFiles } from "./guest-files.ts";
+import type { PeerGuest } from "./peer-guest.ts";
+import type { SignatureMatcher } from "./signature-matcher.ts";
 import type { Suspicion } from "./suspicion.ts";
 import type { TechniqueId } from "./techniques.ts";
 
@@ -15,6 +17,8 @@ export interface Detector<Needs extends DataClass = DataClass> {
   readonly needs: NonEmpty<Needs>;
   /** `high`: it reads much of memory, or of the guest's disks, and has a budget for it. */
   readonly cost: "low" | "high";
+  /** What whoever asks must give it: without that it looks at nothing, and is not among the usual ones. */
+  readonly given?: "rules";
   /** What it does not see, a sentence each, for those who rely on it. */
   readonly blindTo: NonEmpty<string>;
   /**
@@ -31,8 +35,14 @@ export interface Inspection {
   readonly budget: Budget;
   /** The guest's own files, where the host lets Casemate read its disks. */
   readonly files: GuestFiles | undefined;
+  /** Other guests, where whoever asks has leave to compare with them. */
+  readonly peers: readonly PeerGuest[];
+  /** Rules that memory is put to, where whoever asks gave some. */
+  readonly signatures: SignatureMatcher | undefined;
   /** What the detector keeps of this guest from sweep to sweep, so that what did not change is not read again. */
   readonly kept: Map<string, unknown>;
+  /** What earlier looks for the same verdict found sound: a busy guest is looked at many times. */
+  readonly sound: Map<string, unknown>;
   /** What the owner of the VM allows. */
   readonly allowances: Allowances;
   report(suspicion: Suspicion): void;

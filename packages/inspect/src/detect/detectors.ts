@@ -19,6 +19,7 @@ import { networkTaps } from "./network-taps.ts";
 import { pageTables } from "./page-tables.ts";
 import { preloadedLibraries } from "./preloaded-libraries.ts";
 import { programText } from "./program-text.ts";
+import { signatures } from "./signatures.ts";
 import { systemCalls } from "./system-calls.ts";
 import { unlistedObjects } from "./unlisted-objects.ts";
 
@@ -38,6 +39,7 @@ export const detectors: readonly AnyDetector[] = [
   foreignCode,
   programText,
   preloadedLibraries,
+  signatures,
   kernelText,
   moduleText,
   systemCalls,
@@ -51,3 +53,8 @@ export const detectors: readonly AnyDetector[] = [
   networkTaps,
   nestedHypervisor,
 ];
+
+/** Those that need nothing of whoever asks but leave to read: what looks unless it is told. */
+export const usualDetectors: readonly AnyDetector[] = detectors.filter(
+  ({ given }) => given === undefined,
+);

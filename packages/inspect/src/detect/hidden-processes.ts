@@ -86,7 +86,7 @@ function suspect(
   const isHidden = (missing & HIDDEN) !== 0;
   return {
     key,
-    title: `${name} is in ${listed(seen)}, but not in ${listed(missing)}`,
+    title: `${name} is missing from ${listed(missing)}`,
     severity: isHidden ? "critical" : "medium",
     because: isHidden
       ? "Nothing but code in the kernel takes a living task out of there, and it does so that nobody sees the process."

@@ -1,17 +1,27 @@
 import { formatAddress, gpa } from "@casemate/core";
-import { type KernelCode, parseKernelCode } from "@casemate/formats/kernel-code";
+import { type KernelCode, parseKernelCode, toCodeAddress } from "@casemate/formats/kernel-code";
+import type { Access } from "../kernel/data-class.ts";
 import { type MovedPage, walkMovedPages } from "../linux/walk-moved-pages.ts";
+import { checkAgainstPeers } from "./code/check-against-peers.ts";
+import { CodePlaces } from "./code/code-places.ts";
 import { describeDeviations, REMEDIATION } from "./code/describe-deviations.ts";
 import { describeStrayCall } from "./code/describe-stray-call.ts";
+import type { CodeCopy } from "./code/fit-code.ts";
 import { KernelState } from "./code/kernel-state.ts";
+import { kernelTables, liveSites } from "./code/live-sites.ts";
 import { loadKernelCode } from "./code/load-kernel-code.ts";
 import { WatchedCode } from "./code/watched-code.ts";
 import { defineDetector, type Inspection } from "./detector.ts";
 import type { Suspicion } from "./suspicion.ts";
 
+type Reads = Access<"kernelMetadata" | "kernelText">;
+
 const PAGE = 4096;
 
-/** The kernel's code, byte by byte, against the kernel on the guest's own disk as it patches itself. */
+/**
+ * The kernel's code, byte by byte, against the kernel on the guest's own disk as it patches itself; where no disk
+ * has it, against other guests of the same build.
+ */
 export const kernelText = defineDetector({
   id: "kernel-text",
   title: "Code of the kernel",
@@ -23,6 +33,7 @@ export const kernelText = defineDetector({
     "Functions that the kernel's own data sends elsewhere: system-call tables, registered tracers and probes.",
     "Code that runs outside of the kernel's image: modules, BPF programs, memory that is nobody's.",
     "Code that is changed and changed back between two looks.",
+    "Where no disk can be read: a change that most guests of the build have, and constants that the start of a kernel chose.",
   ],
   check({ kernel, text }, inspection) {
     const { start, end } = text.range;
@@ -35,13 +46,18 @@ export const kernelText = defineDetector({
       return;
     }
     const code = keptCode(state, inspection, length);
+    for (const page of walkMovedPages(kernel, start, end)) {
+      inspection.report(describeMovedPage(page));
+    }
     if (code === undefined) {
       const { release, buildId } = kernel.facts;
-      inspection.missed(
-        "the kernel's code",
-        `No disk of the guest that can be read has the kernel ${release} of build-id ${buildId ?? "unknown"}.`,
-        pages,
-      );
+      const compared = {
+        ...{ what: "the kernel's code", where: "the kernel", count: pages, copyOf: copyText },
+        own: copyText({ kernel, text }, state),
+        sites: liveSites(state, kernelTables(state), start, end),
+      };
+      const why = `No disk of the guest that can be read has the kernel ${release} of build-id ${buildId ?? "unknown"}.`;
+      checkAgainstPeers(compared, why, inspection);
       return;
     }
     const live = text.view(start, length);
@@ -50,12 +66,16 @@ export const kernelText = defineDetector({
       inspection.report(each);
     }
     for (const each of code.strayCalls(state)) inspection.report(describeStrayCall(each, state));
-    for (const page of walkMovedPages(kernel, start, end)) {
-      inspection.report(describeMovedPage(page));
-    }
     inspection.looked(pages);
   },
 });
+
+function copyText({ kernel, text }: Reads, state: KernelState): CodeCopy {
+  const { start, end } = text.range;
+  const bytes = new Uint8Array(text.bytes(start, Number(end - start)));
+  const at = toCodeAddress(start) ?? 0;
+  return { start: at, bytes, state, places: new CodePlaces(kernel) };
+}
 
 function describeMovedPage({ address, physical, expected }: MovedPage): Suspicion {
   const at = formatAddress(address);

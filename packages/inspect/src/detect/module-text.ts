@@ -1,4 +1,4 @@
-import { formatAddress, type Gva, toCasemateError } from "@casemate/core";
+import { formatAddress, type Gva, gva, toCasemateError } from "@casemate/core";
 import {
   parseRelocatable,
   type RelocatableFile,
@@ -9,9 +9,12 @@ import { parseBuildId } from "../kernel/parse-build-id.ts";
 import { moduleBuildId } from "../linux/module-build-id.ts";
 import { moduleSections } from "../linux/module-sections.ts";
 import { moduleRegions, walkModules } from "../linux/walk-modules.ts";
+import { type ComparedCode, checkAgainstPeers } from "./code/check-against-peers.ts";
+import { CodePlaces } from "./code/code-places.ts";
 import { describeDeviations } from "./code/describe-deviations.ts";
 import { describeStrayCall } from "./code/describe-stray-call.ts";
 import { KernelState } from "./code/kernel-state.ts";
+import { liveSites, moduleTables } from "./code/live-sites.ts";
 import { loadModuleCode } from "./code/load-module-code.ts";
 import { WatchedCode } from "./code/watched-code.ts";
 import { defineDetector, type Inspection } from "./detector.ts";
@@ -23,7 +26,10 @@ const MAX_TEXT = 32 * 1024 * 1024;
 /** What part of a look's time may be spent on reading files of modules; the others wait for the next one. */
 const LOADING_SHARE = 0.5;
 
-/** The code of each loaded module against its file on the guest's own disk, as the guest loads and patches it. */
+/**
+ * The code of each loaded module against its file on the guest's own disk, as the guest loads and patches it;
+ * where no disk has it, against other guests of the same build.
+ */
 export const moduleText = defineDetector({
   id: "module-text",
   title: "Code of modules",
@@ -34,6 +40,7 @@ export const moduleText = defineDetector({
     "Modules that are on no list: see hidden-modules.",
     "Code that was changed in the module's file on the disk as well, before it was loaded.",
     "Code that is changed and changed back between two looks.",
+    "Where no disk has its file: a change that most guests of the build have, and constants that the start of a kernel chose.",
   ],
   check({ kernel }, inspection) {
     const state = new KernelState(kernel);
@@ -44,6 +51,8 @@ export const moduleText = defineDetector({
     }
     const read = moduleReader(kernel);
     const regions = moduleRegions(kernel);
+    let known: CodePlaces | undefined;
+    const places = () => (known ??= new CodePlaces(kernel));
     const started = performance.now();
     const seen = new Set<string>();
     kernel.each("module", walkModules(kernel), (at) => {
@@ -77,7 +86,14 @@ export const moduleText = defineDetector({
         }
         const loaded = loadCode(at, module, live, state, inspection);
         if (typeof loaded === "string") {
-          inspection.missed(what, loaded);
+          const end = gva(module.base + BigInt(module.length));
+          const compared = {
+            ...{ what, where: `module ${name}`, count: 1 },
+            own: { start, bytes: new Uint8Array(live), state, places: places() },
+            sites: liveSites(state, moduleTables(state, at), module.base, end),
+            copyOf: copyOf(module),
+          };
+          checkAgainstPeers(compared, loaded, inspection);
           return;
         }
         code = loaded;
@@ -123,6 +139,23 @@ function moduleReader(kernel: KernelReader): (at: Gva) => ModuleText {
     percpu: percpu(at),
     buildId: buildId(at),
   });
+}
+
+/** Finds the code of the same module in another guest. */
+function copyOf({ name, buildId, length }: ModuleText): ComparedCode["copyOf"] {
+  return ({ kernel }, state) => {
+    if (buildId === null) return "The module does not say of which build it is.";
+    const read = moduleReader(kernel);
+    for (const at of walkModules(kernel)) {
+      const module = read(at);
+      if (module.name !== name || module.buildId !== buildId || module.state !== LIVE) continue;
+      const start = toCodeAddress(module.base);
+      if (start === undefined || module.length !== length) break;
+      const bytes = new Uint8Array(kernel.memory.bytes(module.base, length));
+      return { start, bytes, state, places: new CodePlaces(kernel) };
+    }
+    return "It has no such module.";
+  };
 }
 
 /** What a module's code is compared with, or why it cannot be. */

@@ -261,3 +261,21 @@ test("sweep: ends where it is told to", async () => {
   };
   await assert.rejects(sweep(kernel, options, stop.signal), { name: "AbortError" });
 });
+
+test("sweep: what looks for one verdict found sound is forgotten with it", async () => {
+  const known: boolean[] = [];
+  const options = { kept: new Map() };
+  for (let sweeps = 0; sweeps < 2; sweeps += 1) {
+    await sweepBuilt(
+      (_, inspection) => {
+        known.push(inspection.sound.has("page"));
+        inspection.sound.set("page", true);
+        inspection.report(suspicion("again"));
+      },
+      options,
+      { live: true },
+    );
+  }
+  assert.equal(known.filter((each) => !each).length, 2);
+  assert.ok(known.length > 2);
+});

@@ -10,6 +10,8 @@ import type { Allowances, Detector } from "./detector.ts";
 import type { AnyDetector } from "./detectors.ts";
 import type { GuestFiles } from "./guest-files.ts";
 import { LookReport } from "./look-report.ts";
+import type { PeerGuest } from "./peer-guest.ts";
+import type { SignatureMatcher } from "./signature-matcher.ts";
 import type { Suspicion } from "./suspicion.ts";
 import type { Verdict } from "./verdict.ts";
 
@@ -22,6 +24,9 @@ export interface SweepOptions {
   readonly budget: number;
   readonly allowances: Allowances;
   readonly files?: GuestFiles | undefined;
+  readonly signatures?: SignatureMatcher | undefined;
+  /** Other guests that may be compared with: their kernels' code may be read. */
+  readonly peers?: readonly { readonly name: string; readonly kernel: Kernel }[];
   /** What detectors keep of this guest from sweep to sweep, by their ids. */
   readonly kept: Map<string, Map<string, unknown>>;
 }
@@ -70,7 +75,9 @@ async function settle(
   signal?: AbortSignal,
 ): Promise<Verdict> {
   const started = performance.now();
-  let reading = look(kernel, detector, options);
+  const sound = new Map<string, unknown>();
+  const lookOnce = () => look(kernel, detector, options, sound);
+  let reading = lookOnce();
   let { attempts: looks, steps } = reading;
   const waits = kernel.isLive ? SETTLING : [];
   // A guest that changes at every look may hold still a little later.
@@ -78,7 +85,7 @@ async function settle(
     const isRestless = reading.consistency === "torn" && reading.attempts > 1;
     if (!isRestless || reading.report.suspicions.length > 0) break;
     await sleep(wait, undefined, { signal });
-    reading = look(kernel, detector, options);
+    reading = lookOnce();
     looks += reading.attempts;
     steps += reading.steps;
   }
@@ -87,7 +94,7 @@ async function settle(
     if (suspicions.length === 0) break;
     for (let tries = 1; ; tries += 1) {
       await sleep(tries === 1 ? wait : TORN_WAIT, undefined, { signal });
-      reading = look(kernel, detector, options);
+      reading = lookOnce();
       looks += reading.attempts;
       steps += reading.steps;
       const seen = new Set(reading.report.suspicions.map(({ key }) => key));
@@ -110,7 +117,12 @@ function judge(suspicions: readonly Suspicion[], { missed }: LookReport): Verdic
   return missed.length > 0 ? "inconclusive" : "clean";
 }
 
-function look(kernel: Kernel, detector: AnyDetector, options: SweepOptions): Reading {
+function look(
+  kernel: Kernel,
+  detector: AnyDetector,
+  options: SweepOptions,
+  sound: Map<string, unknown>,
+): Reading {
   const { needs, cost } = detector;
   const refused = needs.filter((need) => !options.classes.includes(need));
   if (refused.length > 0) {
@@ -125,7 +137,7 @@ function look(kernel: Kernel, detector: AnyDetector, options: SweepOptions): Rea
       (access, budget) => {
         // Of an attempt that the guest tore nothing is kept.
         report = new LookReport();
-        inspect(detector, access, budget, options, report);
+        inspect(detector, access, budget, options, sound, report);
       },
       { milliseconds },
     );
@@ -141,12 +153,25 @@ function look(kernel: Kernel, detector: AnyDetector, options: SweepOptions): Rea
   }
 }
 
+function asPeer(
+  { name, kernel }: { readonly name: string; readonly kernel: Kernel },
+  { milliseconds }: Budget,
+): PeerGuest {
+  const grant = kernel.grant("kernelMetadata", "kernelText");
+  return {
+    name,
+    buildId: kernel.facts.buildId,
+    look: (read) => grant.look((access) => read(access), { milliseconds }).value,
+  };
+}
+
 /** One attempt; what it found before it broke off stays found. */
 function inspect<Needs extends DataClass>(
   detector: Detector<Needs>,
   access: Access<Needs>,
   budget: Budget,
-  { files, allowances, kept }: SweepOptions,
+  { files, signatures, peers = [], allowances, kept }: SweepOptions,
+  sound: Map<string, unknown>,
   report: LookReport,
 ): void {
   let own = kept.get(detector.id);
@@ -162,7 +187,8 @@ function inspect<Needs extends DataClass>(
       return;
     }
     detector.check(access, {
-      ...{ budget, files, allowances, kept: own },
+      ...{ budget, files, signatures, allowances, sound, kept: own },
+      peers: peers.map((peer) => asPeer(peer, budget)),
       report: (suspicion) => report.add(suspicion),
       looked: (count) => report.look(count),
       missed: (what, reason, count) => report.miss(what, reason, count),

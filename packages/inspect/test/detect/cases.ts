@@ -18,6 +18,7 @@ import { networkTapsCases } from "./cases/network-taps.ts";
 import { pageTablesCases } from "./cases/page-tables.ts";
 import { preloadedLibrariesCases } from "./cases/preloaded-libraries.ts";
 import { programTextCases } from "./cases/program-text.ts";
+import { signaturesCases } from "./cases/signatures.ts";
 import { systemCallsCases } from "./cases/system-calls.ts";
 import { unlistedObjectsCases } from "./cases/unlisted-objects.ts";
 import type { DetectorCase } from "./detector-case.ts";
@@ -34,6 +35,7 @@ export const cases: readonly DetectorCase[] = [
   ...foreignCodeCases,
   ...programTextCases,
   ...preloadedLibrariesCases,
+  ...signaturesCases,
   ...systemCallsCases,
   ...interruptDescriptorsCases,
   ...functionTablesCases,

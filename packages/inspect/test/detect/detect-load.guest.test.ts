@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ensureImage, labCacheDir } from "@casemate/lab";
+import type { AnyDetector } from "../../src/detect/detectors.ts";
 import type { Verdict } from "../../src/index.ts";
 import { chosen } from "./chosen.ts";
 import type { GuestEditor } from "./guest-editor.ts";
@@ -9,17 +10,26 @@ import { guestLoad } from "./guest-load.ts";
 import { startGuest } from "./start-guest.ts";
 import { describe } from "./try-case.ts";
 
-/** Of all detectors of low cost; those that read much of memory have one sweep in each ten. */
+/** Of all detectors of low cost; those that read much of memory have one sweep in each ten, rules one in a hundred. */
 const SWEEPS = 500;
 /** So many processes at least come and go meanwhile. */
 const LEAST_FORKS = 100;
 const HIGH_COST_EACH = 10;
+const GIVEN_EACH = 100;
 /** Between two sweeps, so that the guest's processor gets to something, in milliseconds. */
 const PAUSE = 20;
+/** Most of a sweep of a busy guest is waiting for what is in the middle of a change: others look meanwhile. */
+const AT_ONCE = 10;
 
 const stable = ["bullseye", "bookworm", "trixie"];
-const idsOf = (cost: string) =>
-  chosen.detectors.filter((each) => each.cost === cost).map(({ id }) => id);
+const ids = (isChosen: (detector: AnyDetector) => boolean) =>
+  chosen.detectors.filter(isChosen).map(({ id }) => id);
+/** Each with how often it has its turn. */
+const turns: readonly (readonly [each: number, ids: readonly string[]])[] = [
+  [1, ids(({ cost }) => cost === "low")],
+  [HIGH_COST_EACH, ids(({ cost, given }) => cost === "high" && given === undefined)],
+  [GIVEN_EACH, ids(({ given }) => given !== undefined)],
+];
 
 /** How many processes the guest has made since its boot. */
 async function forks(guest: GuestEditor): Promise<number> {
@@ -48,13 +58,18 @@ test("detectors: say nothing of guests that are busy", { concurrency: 2 }, async
               if (verdict.missed.length > 0) missed.set(detector, (missed.get(detector) ?? 0) + 1);
             }
           };
-          for (let i = 0; i < SWEEPS; i += 1) {
-            for (const cost of i % HIGH_COST_EACH === 0 ? ["low", "high"] : ["low"]) {
-              const ids = idsOf(cost);
-              if (ids.length > 0) note(await guest.sweep(...ids));
+          let swept = 0;
+          const sweepOn = async () => {
+            while (swept < SWEEPS) {
+              const turn = swept;
+              swept += 1;
+              for (const [each, ids] of turns) {
+                if (turn % each === 0 && ids.length > 0) note(await guest.sweep(...ids));
+              }
+              await sleep(PAUSE);
             }
-            await sleep(PAUSE);
-          }
+          };
+          await Promise.all(Array.from({ length: AT_ONCE }, sweepOn));
           for (const [detector, count] of missed)
             t.diagnostic(`${detector}: ${count} inconclusive`);
           const made = (await forks(guest)) - before;

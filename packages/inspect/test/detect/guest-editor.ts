@@ -1,7 +1,7 @@
 import { closeSync, openSync, writeSync } from "node:fs";
 import { formatAddress, type Gpa, type Gva, gva } from "@casemate/core";
-import { memoryFrom, openGuestMemory } from "@casemate/host";
-import { qmpCommand, type TestGuest } from "@casemate/lab";
+import { memoryFrom, openGuestMemory, type QemuMonitor } from "@casemate/host";
+import type { GuestConsole } from "@casemate/lab";
 import { detectors } from "../../src/detect/detectors.ts";
 import {
   type Access,
@@ -10,6 +10,7 @@ import {
   type DataClass,
   type GuestFiles,
   type Kernel,
+  type SignatureMatcher,
   sweep,
   type Verdict,
 } from "../../src/index.ts";
@@ -21,9 +22,20 @@ const PAGE = 4096;
 /** For looks at guests that share their processors with others. */
 const BUDGET = 10_000;
 
+/** A running guest with shared memory, as test guests are unless told otherwise. */
+export interface EditableGuest {
+  /** QEMU's process. */
+  readonly pid: number;
+  readonly monitor: QemuMonitor;
+  /** A root shell. */
+  readonly console: Pick<GuestConsole, "output">;
+}
+
 export interface GuestEditorOptions {
   /** The guest's own files, for detectors that compare with them. */
   readonly files?: GuestFiles | undefined;
+  /** Rules, for the detector that puts memory to them. */
+  readonly signatures?: SignatureMatcher | undefined;
 }
 
 /**
@@ -35,8 +47,8 @@ export interface GuestEditorOptions {
  */
 export class GuestEditor implements AsyncDisposable {
   readonly kernel: Kernel;
-  readonly #guest: TestGuest;
-  readonly #files: GuestFiles | undefined;
+  readonly #guest: EditableGuest;
+  readonly #options: GuestEditorOptions;
   readonly #physical: PhysicalReader;
   readonly #pageTables: PageTables;
   readonly #pieces: readonly { start: number; end: number; fd: number; offset: number }[];
@@ -45,13 +57,13 @@ export class GuestEditor implements AsyncDisposable {
   readonly #kept = new Map<string, Map<string, unknown>>();
 
   private constructor(
-    guest: TestGuest,
+    guest: EditableGuest,
     physical: PhysicalReader,
     pieces: readonly { start: number; end: number; fd: number; offset: number }[],
-    files: GuestFiles | undefined,
+    options: GuestEditorOptions,
   ) {
     this.#guest = guest;
-    this.#files = files;
+    this.#options = options;
     this.#physical = physical;
     this.#pieces = pieces;
     this.kernel = attach(physical.memory);
@@ -59,19 +71,9 @@ export class GuestEditor implements AsyncDisposable {
     this.#pageTables = new PageTables(physical, pageTableRoot, pagingLevels);
   }
 
-  /** Needs a guest with shared memory, as test guests have unless told otherwise. */
-  static async open(guest: TestGuest, options: GuestEditorOptions = {}): Promise<GuestEditor> {
-    const { description, fds } = await openGuestMemory({
-      pid: guest.pid,
-      description: "test guest",
-      monitor: {
-        hmp: async (line) => {
-          const args = { "command-line": line };
-          return String(await qmpCommand(guest.qmpSocket, "human-monitor-command", args));
-        },
-        qmp: (command) => qmpCommand(guest.qmpSocket, command.execute),
-      },
-    });
+  static async open(guest: EditableGuest, options: GuestEditorOptions = {}): Promise<GuestEditor> {
+    const { pid, monitor } = guest;
+    const { description, fds } = await openGuestMemory({ pid, description: "test guest", monitor });
     const writable = new Map<number, number>();
     const pieces = description.pieces.map(({ start, end, file, offset }) => {
       const fd = writable.get(file) ?? openSync(`/proc/self/fd/${fds[file]}`, "r+");
@@ -79,7 +81,7 @@ export class GuestEditor implements AsyncDisposable {
       return { start, end, fd, offset };
     });
     const physical = new PhysicalReader(memoryFrom(description, fds));
-    return new GuestEditor(guest, physical, pieces, options.files);
+    return new GuestEditor(guest, physical, pieces, options);
   }
 
   /** Runs `read` as one look with leave for everything. */
@@ -99,7 +101,7 @@ export class GuestEditor implements AsyncDisposable {
       classes,
       budget: BUDGET,
       allowances: { rawSockets: [], codeMakers: [] },
-      files: this.#files,
+      ...this.#options,
       kept: this.#kept,
     });
   }
@@ -161,11 +163,11 @@ export class GuestEditor implements AsyncDisposable {
   }
 
   async whileStopped<Value>(work: () => Value): Promise<Value> {
-    await qmpCommand(this.#guest.qmpSocket, "stop");
+    await this.#guest.monitor.qmp({ execute: "stop" });
     try {
       return work();
     } finally {
-      await qmpCommand(this.#guest.qmpSocket, "cont");
+      await this.#guest.monitor.qmp({ execute: "cont" });
     }
   }
 

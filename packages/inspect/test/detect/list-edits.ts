@@ -11,6 +11,15 @@ export function unlink(guest: GuestEditor, node: Gva): readonly Disposable[] {
   return [guest.writeU64(previous, next), guest.writeU64(gva(next + BigInt(PREV)), previous)];
 }
 
+/** As `unlink`, and leaves poison in the node as the kernel does: `list_del` (include/linux/poison.h). */
+export function listDel(guest: GuestEditor, node: Gva): readonly Disposable[] {
+  return [
+    ...unlink(guest, node),
+    guest.writeU64(node, 0xdead_0000_0000_0100n),
+    guest.writeU64(gva(node + BigInt(PREV)), 0xdead_0000_0000_0122n),
+  ];
+}
+
 /** Takes the `hlist_node` (or `hlist_nulls_node`) at `node` out of its chain: `__hlist_del`. */
 export function unhash(guest: GuestEditor, node: Gva): readonly Disposable[] {
   const next = gva(guest.u64(node));

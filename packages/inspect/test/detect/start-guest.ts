@@ -9,6 +9,7 @@ import { diskModules } from "../truth/disk-modules.ts";
 import { GuestEditor } from "./guest-editor.ts";
 import type { GuestKind } from "./guest-kinds.ts";
 import { labFiles } from "./lab-files.ts";
+import { labRules } from "./lab-rules.ts";
 
 /** A guest for detectors, and the release of its kernel. */
 export interface StartedGuest extends AsyncDisposable {
@@ -38,7 +39,8 @@ export async function startGuest(
     }),
   );
   const files = undo.use(labFiles(kernel, image));
-  const guest = undo.use(await GuestEditor.open(machine, { files }));
+  const signatures = undo.use(labRules());
+  const guest = undo.use(await GuestEditor.open(machine, { files, signatures }));
   const owned = undo.move();
   return {
     guest,

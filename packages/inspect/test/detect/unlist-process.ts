@@ -9,7 +9,7 @@ export type ProcessPlace = "tasks" | "pids" | "cgroups" | "children" | "owner";
 /** Takes a process out of some of the kernel's structures. */
 export function unlistProcess(
   guest: GuestEditor,
-  { task, pid }: Sleeper,
+  { task, pid }: Pick<Sleeper, "task" | "pid">,
   ...places: readonly ProcessPlace[]
 ): readonly Disposable[] {
   const member = (name: string): Gva =>

@@ -6,22 +6,24 @@ import { TILE_WIDTH } from "../tiles/tile-path.ts";
 import type { LedgerProof, ProvenFact, ShownFact } from "./ledger-proof.ts";
 
 /**
- * A proof of these facts. `sealed` shows their sealed bodies too; `earlier` is the note of a checkpoint that the
- * proof shall tie to.
+ * A proof of these facts. `sealed` shows their sealed bodies too, or those of some of them; `earlier` is the
+ * note of a checkpoint that the proof shall tie to.
  *
  * Throws `ledger/not-found`, `ledger/damaged`; `ledger/inconsistent` where `earlier` is of another history.
  */
 export async function proveFacts(
   ledger: LedgerReader,
   indexes: readonly number[],
-  options: { readonly sealed?: boolean; readonly earlier?: string } = {},
+  options: { readonly sealed?: boolean | readonly number[]; readonly earlier?: string } = {},
 ): Promise<LedgerProof> {
   const { checkpoint, keys } = ledger;
+  const { sealed } = options;
   const [first, ...later] = keys.filter(({ from }) => from <= ledger.size);
   const facts: ShownFact[] = [];
   for (const index of indexes) {
     const proven = await proveFact(ledger, index);
-    facts.push(options.sealed === true ? await showSealedBodies(ledger, proven) : proven);
+    const isShown = Array.isArray(sealed) ? sealed.includes(index) : sealed === true;
+    facts.push(isShown ? await showSealedBodies(ledger, proven) : proven);
   }
   const rotations: ProvenFact[] = [];
   for (const { from } of later) rotations.push(await proveFact(ledger, from - 1));

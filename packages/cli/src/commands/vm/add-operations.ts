@@ -22,6 +22,9 @@ const positional: Readonly<Record<string, readonly string[]>> = {
   "vm.disk.detach": ["target"],
   "vm.nic.detach": ["mac"],
   "vm.media.change": ["target", "path"],
+  "vm.process.kill": ["pid"],
+  "vm.process.freeze": ["pid"],
+  "vm.process.thaw": ["pid"],
 };
 
 /** Asked for in ways of their own. */

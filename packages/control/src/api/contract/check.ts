@@ -1,27 +1,40 @@
 import { type Static, Type } from "typebox";
 import { documentOf } from "./document.ts";
+import { YaraRules } from "./yara-rules.ts";
 
 /** How long a detector's look may take unless it is told, in milliseconds. */
 export const defaultSweepBudgetMs = 2_000;
 
-/** What a check may be told. */
+/** What a check may be told, in its order and in its parameters. */
+export const CheckOrder = {
+  detectors: Type.Optional(
+    Type.Array(Type.String({ pattern: "^[a-z][a-z-]{0,63}$" }), {
+      minItems: 1,
+      maxItems: 100,
+      description:
+        "The detectors that look; unless given, those that read nothing of what processes and files hold, and signatures where rules are given.",
+    }),
+  ),
+  allMemory: Type.Optional(
+    Type.Boolean({
+      description:
+        "Whether all of processes' own memory is put to the rules, not what may be executed alone.",
+    }),
+  ),
+  budget: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: 60_000,
+      description: `Time each of them may take for a look, in milliseconds (default ${defaultSweepBudgetMs}).`,
+    }),
+  ),
+};
+
+/** A check's order: what it may be told, and what is handed over for it and not kept. */
 export const CheckBody = Type.Object(
   {
-    detectors: Type.Optional(
-      Type.Array(Type.String({ pattern: "^[a-z][a-z-]{0,63}$" }), {
-        minItems: 1,
-        maxItems: 100,
-        description:
-          "The detectors that look; unless given, those that read nothing of what processes and files hold.",
-      }),
-    ),
-    budget: Type.Optional(
-      Type.Integer({
-        minimum: 1,
-        maximum: 60_000,
-        description: `Time each of them may take for a look, in milliseconds (default ${defaultSweepBudgetMs}).`,
-      }),
-    ),
+    ...CheckOrder,
+    rules: Type.Optional(YaraRules),
     request: Type.Optional(
       Type.String({
         format: "uuid",

@@ -1,6 +1,6 @@
-import { MiB } from "@casemate/core";
 import { type Static, Type } from "typebox";
 import { documentOf } from "./document.ts";
+import { YaraRules } from "./yara-rules.ts";
 
 /** How long a scan may take unless it is told, in milliseconds. */
 export const defaultScanBudgetMs = 60_000;
@@ -46,23 +46,7 @@ export const ScanOrder = {
 export const ScanBody = Type.Object(
   {
     ...ScanOrder,
-    rules: Type.Optional(
-      Type.Array(
-        Type.Object(
-          {
-            path: Type.String({ maxLength: 4_096, description: "What errors name it by." }),
-            namespace: Type.String({ maxLength: 4_096 }),
-            source: Type.String(),
-          },
-          { additionalProperties: false },
-        ),
-        {
-          minItems: 1,
-          maxItems: 10_000,
-          description: "YARA rules that the section malware looks for, of each file its text.",
-        },
-      ),
-    ),
+    rules: Type.Optional(YaraRules),
     passphrase: Type.Optional(
       Type.String({
         minLength: 1,
@@ -81,9 +65,6 @@ export const ScanBody = Type.Object(
   },
   { additionalProperties: false },
 );
-
-/** The largest public collections of rules have some 15 MiB. */
-export const maxScanBodyBytes = 32 * MiB;
 
 const Text = Type.String();
 const Row = Type.Record(Text, Type.Unknown());

@@ -1,61 +1,16 @@
 import assert from "node:assert/strict";
-import { PassThrough } from "node:stream";
 import { type TestContext, test } from "node:test";
-import { openSpine } from "../../../test/spine.fixture.ts";
+import { openApi } from "../../../test/api.fixture.ts";
 import { suspicionOf, verdictOf } from "../../../test/verdicts.ts";
-import { bootstrapPrincipal } from "../../accounts/principal.ts";
 import { vmResource } from "../../spine/gate.ts";
-import { openCertificate } from "../../tls/certificate.ts";
 import type { FindingDocument, FindingList } from "../contract/finding.ts";
-import { createServer } from "../server.ts";
-
-const password = "correct horse battery staple";
 
 /** An API with one finding, and people who call it. */
 async function open(t: TestContext) {
-  const { services, host, vm, directory } = await openSpine(t);
-  const { people, findings } = services;
-  const stop = new AbortController();
-  const app = await createServer(
-    services,
-    await openCertificate(directory),
-    new PassThrough().resume(),
-    stop.signal,
-  );
-  t.after(async () => {
-    stop.abort();
-    await app.close();
-  });
-  const login = async (name: string, role: "security-officer" | "operator" | "auditor") => {
-    await people.accounts.create(
-      { name, person: name, roles: [role], password },
-      bootstrapPrincipal,
-    );
-    const address = "192.0.2.1";
-    return (await people.login({ name, password, code: undefined, address })).token;
-  };
-  // An officer who has logged in would have to approve the others.
-  const tokens = {
-    operator: await login("otto", "operator"),
-    auditor: await login("aino", "auditor"),
-    officer: await login("silke", "security-officer"),
-  };
-  const call = async (
-    who: keyof typeof tokens | undefined,
-    method: "GET" | "POST",
-    path: string,
-    body?: object,
-  ) => {
-    const answer = await app.inject({
-      ...{ method, url: `/api/v1${path}` },
-      headers: who === undefined ? {} : { authorization: `Bearer ${tokens[who]}` },
-      ...(body === undefined ? {} : { payload: body }),
-    });
-    return { status: answer.statusCode, body: answer.json() };
-  };
+  const { services, host, vm, call } = await openApi(t);
   const resource = vmResource(await host.hypervisor.domains.find(vm.uuid), host);
   const at = new Date();
-  await findings.observe({ vm: resource, verdicts: [verdictOf([suspicionOf("1")])], at });
+  await services.findings.observe({ vm: resource, verdicts: [verdictOf([suspicionOf("1")])], at });
   await services.responder.idle();
   return { services, call, vm };
 }

@@ -123,16 +123,19 @@ async function describe(
 ): Promise<FindingDocument> {
   const resource = await resourceOfFinding(services, finding, signal);
   const answers = await services.responder.answersTo(finding.id);
-  const responses = answers.map(async ({ finding: _, decision, message, steps, ...answer }) => {
-    const request = await services.requests.find(answer.id);
-    return {
-      ...answer,
-      steps: [...steps],
-      ...(decision === undefined ? {} : { decision }),
-      ...(message === undefined ? {} : { message }),
-      ...(request === undefined ? {} : { request: request.state }),
-    };
-  });
+  const responses = answers.map(
+    async ({ finding: _, operation, decision, message, steps, ...answer }) => {
+      const request = await services.requests.find(answer.id);
+      return {
+        ...answer,
+        steps: [...steps],
+        ...(operation === undefined ? {} : { operation }),
+        ...(decision === undefined ? {} : { decision }),
+        ...(message === undefined ? {} : { message }),
+        ...(request === undefined ? {} : { request: request.state }),
+      };
+    },
+  );
   return asDocument("Finding", {
     ...describeFinding(finding, reader, resource, services),
     responses: await Promise.all(responses),

@@ -3,7 +3,8 @@ import type { VmScan } from "@casemate/agent";
 import type { ScanGiven } from "../../operations/scan-vm.ts";
 import { hashOf } from "../../spine/plan.ts";
 import { asDocument } from "../contract/document.ts";
-import { maxScanBodyBytes, ScanBody, SystemScan } from "../contract/scan.ts";
+import { ScanBody, SystemScan } from "../contract/scan.ts";
+import { maxRulesBodyBytes } from "../contract/yara-rules.ts";
 import { findVm } from "../find-vm.ts";
 import { defineRoute } from "../route.ts";
 import { VmParams } from "./vms.ts";
@@ -16,7 +17,7 @@ export const scan = defineRoute({
   access: "spine",
   params: VmParams,
   body: ScanBody,
-  bodyBytes: maxScanBodyBytes,
+  bodyBytes: maxRulesBodyBytes,
   answer: SystemScan,
   async handle({ params, body, principal, signal }, services) {
     const { request: id = randomUUID(), rules, passphrase, ...told } = body;

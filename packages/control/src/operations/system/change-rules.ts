@@ -6,14 +6,14 @@ import type { Rules } from "../../watch/rules/rules.ts";
 
 /** Has the rules decide about findings that are in the directory of rules now. */
 export function changeRules(rules: Rules): Operation {
-  const { directory } = rules;
+  const { directory, channels } = rules;
   return defineOperation({
     id: "rules.change",
     summary: "Load the rules anew",
     on: "system",
     parameters: Type.Object({}, { additionalProperties: false }),
     async plan() {
-      const [problem] = await checkRules(directory);
+      const [problem] = await checkRules(directory, channels);
       if (problem !== undefined) {
         throw new CasemateError(
           "operation/refused",
@@ -21,7 +21,7 @@ export function changeRules(rules: Rules): Operation {
           { next: "Correct it and run `casemate rules check`; what decides now goes on." },
         );
       }
-      const { version } = await loadRules(directory);
+      const { version } = await loadRules(directory, channels);
       return {
         steps: [`Load the rules of ${directory}; they decide from then on.`],
         effects: [{ kind: "policy", id: directory, change: "changed" }],
@@ -33,7 +33,7 @@ export function changeRules(rules: Rules): Operation {
       };
     },
     async execute({ plan: { details } }) {
-      const { version } = await loadRules(directory);
+      const { version } = await loadRules(directory, channels);
       if (version !== details.to) {
         throw new CasemateError(
           "operation/refused",

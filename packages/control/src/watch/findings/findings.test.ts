@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { detectors } from "@casemate/inspect/detectors";
 import { minute, openFindings, someVm } from "../../../test/findings.fixture.ts";
 import { people } from "../../../test/spine.fixture.ts";
 import { blindVerdict, suspicionOf, verdictOf } from "../../../test/verdicts.ts";
@@ -58,6 +59,14 @@ test("Findings: gone is what a sweep that looked at everything does not see", as
   await sweep(verdictOf([]));
   assert.equal((await findings.list({ states: ["open"] })).length, 0);
   await assert.rejects(only());
+});
+
+test("Findings: what a check was given is not what another was given, so nothing is gone by it", async (t) => {
+  const { sweep, findings } = await openFindings(t);
+  const detector = detectors.find(({ given }) => given !== undefined)?.id ?? "";
+  await sweep(verdictOf([suspicionOf("1")], { detector }));
+  await sweep(verdictOf([], { detector }));
+  assert.equal((await findings.list({ states: ["open"] })).length, 1);
 });
 
 test("Findings: what comes back is open again, and does not come and go with each sweep", async (t) => {

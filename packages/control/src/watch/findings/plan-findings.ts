@@ -110,11 +110,14 @@ function isSame({ details }: Finding, { sealed }: FactDraft): boolean {
 /** Whether its detector looked at everything and did not see it. What could not be looked at is not clean. */
 function isGone(finding: Finding, verdicts: readonly Verdict[], at: Date): boolean {
   if (finding.state === "closed") return false;
+  // Another check may have been given something else: it tells nothing of what it did not look for.
+  const detector = detectors.find(({ id }) => id === finding.detector);
+  if (detector?.given !== undefined) return false;
   const { reopenedAt, lastSeen } = finding;
   if (reopenedAt !== undefined && at.getTime() - Date.parse(lastSeen) < AWAY) return false;
   return verdicts.some(
-    ({ detector, verdict, missed, consistency }) =>
-      detector === finding.detector &&
+    ({ detector: id, verdict, missed, consistency }) =>
+      id === finding.detector &&
       verdict !== "inconclusive" &&
       missed.length === 0 &&
       consistency !== "torn",

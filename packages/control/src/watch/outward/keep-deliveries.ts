@@ -4,7 +4,9 @@ import type { Fact, Ledger } from "@casemate/ledger";
 import type { Kysely } from "kysely";
 import { showFinding } from "../../api/show-finding.ts";
 import type { Tables } from "../../store/tables.ts";
+import type { Finding } from "../findings/finding.ts";
 import type { Findings } from "../findings/findings.ts";
+import type { Rules } from "../rules/rules.ts";
 import type { Channel, Message } from "./channel.ts";
 import type { Activity } from "./format-ocsf.ts";
 
@@ -13,6 +15,8 @@ export interface DeliveryParts {
   readonly ledger: Ledger;
   readonly db: Kysely<Tables>;
   readonly findings: Findings;
+  /** Say which channels are told, where they say. */
+  readonly rules: Pick<Rules, "channelsOf">;
   readonly onAlarm: (sentence: string) => void;
   readonly onFailure: (thrown: unknown) => void;
 }
@@ -113,8 +117,11 @@ async function catchUp(
   const { ledger } = parts;
   const end = ledger.size;
   for await (const fact of ledger.walk(cursor.next, end)) {
-    const message = await messageOf(fact, parts);
-    if (message === undefined || !isFor(channel, message)) continue;
+    const activity = activities[fact.kind];
+    if (activity === undefined) continue;
+    const finding = await parts.findings.get(String(fact.body["finding"]));
+    if (!isFor(channel, finding, parts.rules.channelsOf(finding))) continue;
+    const message = messageOf(fact, activity, finding);
     await deliver(channel, message, parts, signal);
     if (signal.aborted) return;
     await cursor.moveTo(fact.index + 1);
@@ -122,13 +129,7 @@ async function catchUp(
   if (cursor.next < end) await cursor.moveTo(end);
 }
 
-async function messageOf(
-  { kind, index, time, body }: Fact,
-  { findings }: DeliveryParts,
-): Promise<Message | undefined> {
-  const activity = activities[kind];
-  if (activity === undefined) return undefined;
-  const finding = await findings.get(String(body["finding"]));
+function messageOf({ kind, index, time }: Fact, activity: Activity, finding: Finding): Message {
   // What a guest's processes and files hold is not for elsewhere.
   const discloses = finding.needs.some((each) => each === "userMemory" || each === "fileContents");
   const withheld = discloses ? `It was found in ${finding.needs.join(", ")}.` : undefined;
@@ -139,7 +140,13 @@ async function messageOf(
   };
 }
 
-function isFor({ least }: Channel, { finding }: Message): boolean {
+/** Whether a channel is told: where rules name some those alone are, else all whose least it is not below. */
+function isFor(
+  { name, least }: Channel,
+  finding: Finding,
+  named: readonly string[] | undefined,
+): boolean {
+  if (named !== undefined) return named.includes(name);
   return severities.indexOf(finding.severity) >= severities.indexOf(least);
 }
 

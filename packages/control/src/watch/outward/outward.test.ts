@@ -13,6 +13,7 @@ import { people } from "../../../test/spine.fixture.ts";
 import { someDetector, suspicionOf, verdictOf } from "../../../test/verdicts.ts";
 import { showFinding } from "../../api/show-finding.ts";
 import { openCertificate } from "../../tls/certificate.ts";
+import type { Finding } from "../findings/finding.ts";
 import type { Message } from "./channel.ts";
 import { formatFindingsSarif } from "./format-findings-sarif.ts";
 import { formatOcsf } from "./format-ocsf.ts";
@@ -224,6 +225,7 @@ test("keepDeliveries: in order, again until it is taken, once more after a resta
   const failures: unknown[] = [];
   const parts = {
     ...{ ledger, db: store.db, findings, onAlarm: assert.fail },
+    rules: { channelsOf: () => undefined },
     onFailure: (thrown: unknown) => failures.push(thrown),
   };
   await sweep(verdictOf([suspicionOf("before")]));
@@ -246,4 +248,30 @@ test("keepDeliveries: in order, again until it is taken, once more after a resta
   }
   assert.deepEqual(told.slice(1), ["raised acknowledged", "acknowledged acknowledged"]);
   await assert.rejects(only());
+});
+
+test("keepDeliveries: where a rule names channels those alone are told, however bad it is", async (t) => {
+  const { sweep, ledger, store, findings } = await openFindings(t);
+  const told: string[] = [];
+  const channelOf = (name: string) => ({
+    ...{ name, least: "high" as const },
+    async send({ finding: { severity } }: Message) {
+      told.push(`${name} ${severity}`);
+    },
+  });
+  const rules = {
+    channelsOf: ({ severity }: Finding) => (severity === "low" ? ["night"] : undefined),
+  };
+  const unexpected = (thrown: unknown) => assert.fail(String(thrown));
+  const parts = {
+    ...{ ledger, findings, rules, onAlarm: unexpected, onFailure: unexpected },
+    db: store.db,
+  };
+  await using deliveries = await keepDeliveries([channelOf("siem"), channelOf("night")], parts);
+  await sweep(verdictOf([suspicionOf("small", { severity: "low" })]));
+  deliveries.wake();
+  await sweep(verdictOf([suspicionOf("small", { severity: "low" }), suspicionOf("large")]));
+  deliveries.wake();
+  while (told.length < 3) await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.deepEqual(told.toSorted(), ["night high", "night low", "siem high"]);
 });

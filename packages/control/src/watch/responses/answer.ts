@@ -1,10 +1,11 @@
 /**
  * What became of a rule's answer to a finding:
  * - `rehearsed`: the rule is a dry run, and this is what it would have done;
+ * - `told`: the channels that it names are told of the finding;
  * - `ordered`: a request was made, which tells how far it is;
  * - `failed`: it could not be planned, or did not come to a good end.
  */
-export type AnswerState = "rehearsed" | "ordered" | "failed";
+export type AnswerState = "rehearsed" | "told" | "ordered" | "failed";
 
 /** What a rule did about a finding, or would have done. */
 export interface Answer {
@@ -13,7 +14,8 @@ export interface Answer {
   readonly finding: string;
   readonly rule: string;
   readonly response: string;
-  readonly operation: string;
+  /** That of the spine; undefined where channels are told. */
+  readonly operation: string | undefined;
   readonly state: AnswerState;
   readonly at: string;
   /** What policies say of it, where it was rehearsed. */

@@ -13,7 +13,7 @@ export const answersProjection: Projection = {
       .addColumn("finding", "text", (column) => column.notNull())
       .addColumn("rule", "text", (column) => column.notNull())
       .addColumn("response", "text", (column) => column.notNull())
-      .addColumn("operation", "text", (column) => column.notNull())
+      .addColumn("operation", "text")
       .addColumn("state", "text", (column) => column.notNull())
       .addColumn("at", "text", (column) => column.notNull())
       .addColumn("decision", "text")
@@ -27,6 +27,8 @@ export const answersProjection: Projection = {
     switch (fact.kind) {
       case "response/rehearsed":
         return await put(db, fact, "rehearsed");
+      case "response/told":
+        return await put(db, fact, "told");
       case "response/ordered":
         return await put(db, fact, "ordered");
       case "response/failed":
@@ -67,7 +69,7 @@ async function put(
       finding: String(body["finding"]),
       rule: String(body["rule"]),
       response: String(body["does"]),
-      operation: String(body["operation"]),
+      operation: text(body["operation"]),
       at: time,
       ...latest,
     })

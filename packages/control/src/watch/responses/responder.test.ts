@@ -8,16 +8,17 @@ import { openSpine, people } from "../../../test/spine.fixture.ts";
 import { suspicionOf, verdictOf } from "../../../test/verdicts.ts";
 import { rebuildProjections } from "../../facts/rebuild-projections.ts";
 import { vmResource } from "../../spine/gate.ts";
+import { checkEvidence } from "../evidence/check-evidence.ts";
 
 const never = new AbortController().signal;
 
 /** A control plane with one rule, on a VM that runs. */
-async function open(t: TestContext, rule: string) {
+async function open(t: TestContext, rule: string, channels: readonly string[] = []) {
   const ruleDirectory = await mkdtemp(join(tmpdir(), "casemate-rules-"));
   t.after(() => rm(ruleDirectory, { recursive: true, force: true }));
   const write = (text: string) => writeFile(join(ruleDirectory, "a.yaml"), `rules:\n${text}\n`);
   await write(rule);
-  const fixture = await openSpine(t, { ruleDirectory });
+  const fixture = await openSpine(t, { ruleDirectory, channels });
   const { services, host, vm } = fixture;
   const { findings, responder } = services;
   return {
@@ -74,6 +75,34 @@ test("Responder: a rule that acts has the spine do it, as the watch, with the ru
   assert.equal(intended?.actor, "system:watch");
 });
 
+test("Responder: a rule that notifies has its channels told, which findings show", async (t) => {
+  const rule = (mode: string) =>
+    `  - { name: call, when: "true", mode: ${mode}, respond: [{ response: notify, parameters: { channels: [night] } }] }`;
+  const { write, sweep, answers, services } = await open(t, rule("dry-run"), ["night", "siem"]);
+  const { rules, findings } = services;
+  await sweep("1");
+  const told = async () => rules.channelsOf((await findings.list())[0] ?? assert.fail());
+  assert.equal(await told(), undefined, "all are told, as without the rule");
+  assert.deepEqual(rules.channels, ["night", "siem"]);
+  await write(rule("act"));
+  await rules.reload();
+  assert.deepEqual(await told(), ["night"]);
+  await sweep(undefined);
+  await sweep("1");
+  await sweep("1");
+  const given = await answers();
+  assert.deepEqual(
+    given.map(({ state, operation }) => [state, operation]),
+    [
+      ["rehearsed", undefined],
+      ["told", undefined],
+    ],
+  );
+  assert.deepEqual(given[1]?.steps, ["Tell night of it, and of what becomes of it."]);
+  await write(rule("act").replace("night", "day"));
+  await assert.rejects(rules.reload(), { code: "rule/invalid", message: /no channel day/ });
+});
+
 test("Responder: a rule that asks waits for a security officer, whatever policies permit", async (t) => {
   const rule =
     '  - { name: hold, when: "true", mode: act, approvals: 1, respond: [{ response: pause }] }';
@@ -90,19 +119,52 @@ test("Responder: a rule that asks waits for a security officer, whatever policie
   assert.equal(await state(), "paused");
 });
 
+test("Responder: a rule that saves evidence leaves a bundle that is sealed, of its finding", async (t) => {
+  const rule =
+    '  - { name: keep, when: "true", mode: act, respond: [{ response: save-evidence }] }';
+  const { sweep, answers, services, directory } = await open(t, rule);
+  await sweep("1");
+  const [answer] = await answers();
+  assert.equal(answer?.state, "ordered", answer?.message);
+  const [saved] = await services.evidence.list();
+  assert.equal(saved?.id, answer.id);
+  assert.equal(saved.by, "system:watch");
+  assert.deepEqual(saved.findings, [answer.finding]);
+  const key = services.ledger.keys[0]?.key;
+  const { verdict, seal } = await checkEvidence(
+    join(directory, "evidence", `${saved.id}.tar`),
+    { key },
+    never,
+  );
+  assert.equal(verdict, "sealed");
+  assert.ok(seal?.facts.some(({ kind }) => kind === "response/ordered"));
+});
+
 test("Responder: what a rule may not have done, or cannot, is said to somebody", async (t) => {
   const rule = `  - { name: hold, when: "true", mode: act, respond: [{ response: pause }] }
-  - { name: back, when: "true", mode: act, respond: [{ response: restore, parameters: { snapshot: none } }] }`;
+  - { name: back, when: "true", mode: act, respond: [{ response: restore, parameters: { snapshot: none } }] }
+  - { name: clean, when: "true", mode: act, respond: [{ response: revert }] }
+  - { name: end, when: "true", mode: act, respond: [{ response: kill-process }] }`;
   const { sweep, answers, alarms, host, vm } = await open(t, rule);
   await host.hypervisor.domains.destroy(vm.uuid, {});
   await sweep("1");
   const given = await answers();
   assert.deepEqual(
     given.map(({ state }) => state),
-    ["failed", "failed"],
+    ["failed", "failed", "failed", "failed"],
   );
   assert.match(given.find(({ rule: name }) => name === "hold")?.message ?? "", /Cannot pause/);
-  assert.equal(alarms.length, 2);
+  const clean = given.find(({ rule: name }) => name === "clean");
+  assert.match(clean?.message ?? "", /no sweep has found one of its snapshots clean/);
+  const end = given.find(({ rule: name }) => name === "end");
+  assert.match(end?.message ?? "", /about no process/);
+  assert.equal(alarms.length, 4);
+  await sweep("process 731 started at 3000.00");
+  const named = (await answers()).filter(({ rule: name }) => name === "end");
+  assert.deepEqual(
+    named.map(({ operation }) => operation),
+    ["vm.process.kill"],
+  );
 });
 
 test("rules.change: rules that are wrong leave those that decide, right ones take their place", async (t) => {

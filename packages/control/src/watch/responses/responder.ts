@@ -24,11 +24,16 @@ export interface ResponderParts {
   readonly onFailure: (thrown: unknown) => void;
 }
 
-/** An answer that is to be given: the same for the same opening of the finding. */
-interface Wanted {
+/** An answer as it is recorded. */
+interface Given {
   readonly finding: Finding;
   readonly rule: Rule;
   readonly response: string;
+  readonly order: { readonly id: string; readonly operation?: string };
+}
+
+/** An answer that is to be given: the same for the same opening of the finding. */
+interface Wanted extends Given {
   readonly order: Order;
 }
 
@@ -76,31 +81,64 @@ export class Responder implements AsyncDisposable {
 
   async #answer(finding: Finding): Promise<void> {
     for (const rule of this.#parts.rules.respondTo(finding)) {
-      for (const [index, { response: id, parameters }] of rule.respond.entries()) {
-        const response = responses.find((each) => each.id === id);
+      for (const [index, { response: does, parameters }] of rule.respond.entries()) {
+        const response = responses.find((each) => each.id === does);
         if (response === undefined) continue; // rules with an unknown one do not load
-        const { operation, parameters: ordered } = response.order(finding, parameters);
+        const id = orderId(finding, rule, index);
+        const wanted = response.order(finding, parameters);
+        if ("channels" in wanted) {
+          await this.#tell(
+            { finding, rule, response: response.id, order: { id } },
+            wanted.channels,
+          );
+          continue;
+        }
+        if ("refused" in wanted) {
+          await this.#refuse(
+            { finding, rule, response: response.id, order: { id } },
+            wanted.refused,
+          );
+          continue;
+        }
+        const { operation, parameters: ordered } = wanted;
         const { uuid, name, host: hostId } = finding.vm;
         const order: Order = {
-          id: orderId(finding, rule, index),
+          id,
           operation,
           target: { kind: "vm", uuid, name, hostId },
           parameters: ordered,
           principal: watchPrincipal,
           origin: { rule: rule.name, finding: finding.id, asks: rule.approvals },
         };
-        await this.#give({ finding, rule, response: id, order });
+        await this.#give({ finding, rule, response: does, order });
       }
     }
   }
 
+  /** What tells channels reads the rules itself: this is what rules say of it, once. */
+  async #tell(told: Given, channels: readonly string[]): Promise<void> {
+    if ((await this.#earlier(told)) !== undefined) return;
+    const names = channels.join(", ");
+    const isRehearsal = told.rule.mode === "dry-run";
+    await this.#record(isRehearsal ? "rehearsed" : "told", told, {
+      body: { channels: [...channels] },
+      sealed: { steps: [`Tell ${names} of it, and of what becomes of it.`] },
+    });
+  }
+
+  /** What cannot be done about the finding fails, once. */
+  async #refuse(given: Given, why: string): Promise<void> {
+    if ((await this.#earlier(given)) === undefined) await this.#fail(given, why);
+  }
+
+  async #earlier({ order: { id } }: Given) {
+    const { db } = this.#parts;
+    const query = db.selectFrom("responses").select("state").where("id", "=", id);
+    return await query.executeTakeFirst();
+  }
+
   async #give(wanted: Wanted): Promise<void> {
-    const { id } = wanted.order;
-    const earlier = await this.#parts.db
-      .selectFrom("responses")
-      .select("state")
-      .where("id", "=", id)
-      .executeTakeFirst();
+    const earlier = await this.#earlier(wanted);
     // What was ordered before a crash is the same request again.
     if (earlier !== undefined && earlier.state !== "ordered") return;
     try {
@@ -135,9 +173,9 @@ export class Responder implements AsyncDisposable {
   }
 
   /** What was to be done and was not is said, and somebody must see it. */
-  async #fail(wanted: Wanted, message: string): Promise<void> {
-    await this.#record("failed", wanted, { sealed: { message: message.toWellFormed() } });
-    const { finding, rule, response } = wanted;
+  async #fail(given: Given, message: string): Promise<void> {
+    await this.#record("failed", given, { sealed: { message: message.toWellFormed() } });
+    const { finding, rule, response } = given;
     if (rule.mode === "dry-run") return;
     this.#parts.onAlarm(
       `The response ${response} of rule ${rule.name} to finding ${finding.id} on ${finding.vm.name} failed: ${message}`,
@@ -146,7 +184,7 @@ export class Responder implements AsyncDisposable {
 
   async #record(
     state: AnswerState,
-    { finding, rule, response, order }: Wanted,
+    { finding, rule, response, order }: Given,
     more: {
       readonly body?: Readonly<Record<string, JsonValue>>;
       readonly sealed?: Readonly<Record<string, JsonValue>>;
@@ -158,7 +196,7 @@ export class Responder implements AsyncDisposable {
       subject: `vm:${finding.vm.uuid}`,
       body: {
         ...{ response: order.id, finding: finding.id, rule: rule.name, does: response },
-        operation: order.operation,
+        ...(order.operation === undefined ? {} : { operation: order.operation }),
         ...more.body,
       },
       ...(more.sealed === undefined ? {} : { sealed: more.sealed }),
@@ -176,7 +214,8 @@ function orderId({ id, openedBy }: Finding, { name, mode }: Rule, index: number)
 function asAnswer(row: Selectable<ProjectedTables["responses"]>): Answer {
   const { id, finding, rule, response, operation, at, message } = row;
   return {
-    ...{ id, finding, rule, response, operation, at },
+    ...{ id, finding, rule, response, at },
+    operation: operation ?? undefined,
     state: row.state as AnswerState, // see above
     decision: (row.decision ?? undefined) as Answer["decision"], // see above
     steps: row.steps === null ? [] : JSON.parse(row.steps),

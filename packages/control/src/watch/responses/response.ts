@@ -2,11 +2,14 @@ import type { JsonObject } from "@casemate/core";
 import type { Static, TObject } from "typebox";
 import type { Finding } from "../findings/finding.ts";
 
-/** An operation of the spine, without its target: that is the finding's VM. */
-export interface ResponseOrder {
-  readonly operation: string;
-  readonly parameters: JsonObject;
-}
+/** What is to be done. */
+export type ResponseOrder =
+  /** An operation of the spine, without its target: that is the finding's VM. */
+  | { readonly operation: string; readonly parameters: JsonObject }
+  /** The names of channels that are told of the finding, and of what becomes of it. */
+  | { readonly channels: readonly string[] }
+  /** Why it cannot be done about this finding. */
+  | { readonly refused: string };
 
 interface ResponseOptions<Parameters extends TObject> {
   /** As in rules: `snapshot`. */

@@ -1,5 +1,6 @@
 import { Type } from "typebox";
-import { defineResponse, type Response } from "./response.ts";
+import type { Finding } from "../findings/finding.ts";
+import { defineResponse, type Response, type ResponseOrder } from "./response.ts";
 
 const closed = { additionalProperties: false } as const;
 
@@ -37,6 +38,13 @@ const isolate = defineResponse({
   order: (_finding, parameters) => ({ operation: "vm.isolate", parameters }),
 });
 
+const evidence = defineResponse({
+  id: "save-evidence",
+  summary: "what can be seen of the VM is saved as a bundle that can be verified elsewhere",
+  parameters: Type.Object({}, closed),
+  order: ({ id }) => ({ operation: "vm.evidence.save", parameters: { findings: [id] } }),
+});
+
 const stop = defineResponse({
   id: "stop",
   summary: "the guest is asked to shut down",
@@ -61,5 +69,64 @@ const restore = defineResponse({
   }),
 });
 
-/** Everything that rules can have done, each as an operation of the spine. */
-export const responses: readonly Response[] = [pause, isolate, snapshot, stop, kill, restore];
+const notify = defineResponse({
+  id: "notify",
+  summary: "these channels are told of it, and no others",
+  parameters: Type.Object(
+    {
+      channels: Type.Array(Type.String({ minLength: 1, maxLength: 64 }), {
+        minItems: 1,
+        maxItems: 20,
+      }),
+    },
+    closed,
+  ),
+  order: (_finding, { channels }) => ({ channels }),
+});
+
+const revert = defineResponse({
+  id: "revert",
+  summary: "the VM goes back to the last of its snapshots that is known clean",
+  parameters: Type.Object({}, closed),
+  order: () => ({ operation: "vm.revert", parameters: {} }),
+});
+
+const killProcess = defineResponse({
+  id: "kill-process",
+  summary: "the process that the finding is about ends, by a signal of the guest's own kernel",
+  parameters: Type.Object({}, closed),
+  order: (finding) => orderOfProcess("vm.process.kill", finding),
+});
+
+const freezeProcess = defineResponse({
+  id: "freeze-process",
+  summary: "the process that the finding is about stands still, and the guest goes on",
+  parameters: Type.Object({}, closed),
+  order: (finding) => orderOfProcess("vm.process.freeze", finding),
+});
+
+/** As detectors name processes: `TaskIdentity.describe`. HOSTILE: the rest of the key is the guest's. */
+const namedProcess = /^process (\d{1,7}) started at (\d{1,12}\.\d\d)(?!\d)/;
+
+function orderOfProcess(operation: string, { details }: Finding): ResponseOrder {
+  const [, pid, started] = namedProcess.exec(details?.key ?? "") ?? [];
+  if (pid === undefined || started === undefined) {
+    return { refused: "The finding is about no process, expected one that it names." };
+  }
+  return { operation, parameters: { pid: Number(pid), started } };
+}
+
+/** Everything that rules can have done, but `notify` each as an operation of the spine. */
+export const responses: readonly Response[] = [
+  notify,
+  pause,
+  isolate,
+  snapshot,
+  evidence,
+  freezeProcess,
+  killProcess,
+  stop,
+  kill,
+  restore,
+  revert,
+];

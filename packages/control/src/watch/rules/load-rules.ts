@@ -7,11 +7,13 @@ import type { RuleFile, RuleProblem, RuleSet } from "./rule.ts";
 /**
  * The rules of a directory: `*.yaml`, but not the cases beside them.
  *
+ * @param channels those that rules may have told; any where it is left out
+ *
  * Throws `rule/not-found` without a readable directory, and `rule/invalid` if anything in it is not right: then
  * nothing of it is loaded.
  */
-export async function loadRules(directory: string): Promise<RuleSet> {
-  const { set, problems } = parseRules(await readRuleFiles(directory));
+export async function loadRules(directory: string, channels?: readonly string[]): Promise<RuleSet> {
+  const { set, problems } = parseRules(await readRuleFiles(directory), channels);
   if (set !== undefined) return set;
   const [first, ...others] = problems;
   const more = others.length === 0 ? "" : `; ${others.length} more like it`;
@@ -22,8 +24,11 @@ export async function loadRules(directory: string): Promise<RuleSet> {
 }
 
 /** Everything that would keep `loadRules` from loading `directory`. Throws `rule/not-found`. */
-export async function checkRules(directory: string): Promise<readonly RuleProblem[]> {
-  return parseRules(await readRuleFiles(directory)).problems;
+export async function checkRules(
+  directory: string,
+  channels?: readonly string[],
+): Promise<readonly RuleProblem[]> {
+  return parseRules(await readRuleFiles(directory), channels).problems;
 }
 
 /** A problem in a line: `severity.yaml:12: …`. */

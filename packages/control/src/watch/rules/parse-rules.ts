@@ -5,6 +5,7 @@ import { Type } from "typebox";
 import { Value } from "typebox/value";
 import { responses } from "../responses/responses.ts";
 import { parseCondition } from "./condition.ts";
+import { namedChannels } from "./named-channels.ts";
 import { type ParsedFile, parseYaml } from "./parse-yaml.ts";
 import type { Rule, RuleAllowance, RuleFile, RuleProblem, RuleSet } from "./rule.ts";
 
@@ -63,15 +64,15 @@ export interface ParsedRules {
   readonly problems: readonly RuleProblem[];
 }
 
-/** The rules of the files, which are all right or not used at all. */
-export function parseRules(files: readonly RuleFile[]): ParsedRules {
+/** The rules of the files, which are all right or not used at all; `channels` are those that can be told, if that is known. */
+export function parseRules(files: readonly RuleFile[], channels?: readonly string[]): ParsedRules {
   const problems: RuleProblem[] = [];
   const rules: Rule[] = [];
   const allowances: RuleAllowance[] = [];
   for (const file of files) {
     const parsed = parseYaml(file, RuleFileContent);
     if ("value" in parsed) {
-      rules.push(...parseFileRules(file.name, parsed, problems));
+      rules.push(...parseFileRules(file.name, parsed, channels, problems));
       allowances.push(...parseAllowances(file.name, parsed, problems));
     } else problems.push(...parsed);
   }
@@ -90,7 +91,12 @@ export function parseRules(files: readonly RuleFile[]): ParsedRules {
   return { set: { version: digest.digest("hex"), rules, allowances }, problems };
 }
 
-function parseFileRules(file: string, { value, lineOf }: Content, problems: RuleProblem[]): Rule[] {
+function parseFileRules(
+  file: string,
+  { value, lineOf }: Content,
+  channels: readonly string[] | undefined,
+  problems: RuleProblem[],
+): Rule[] {
   return (value.rules ?? []).flatMap((given, index) => {
     const { name, severity, because, respond = [], mode = "dry-run", approvals = 0 } = given;
     const line = lineOf(["rules", index]);
@@ -100,6 +106,14 @@ function parseFileRules(file: string, { value, lineOf }: Content, problems: Rule
       found.push(...checkResponse(response, parameters));
       return { response, parameters: parameters as JsonObject }; // it came out of YAML
     });
+    const named = namedChannels(wanted);
+    for (const name of named.filter((each) => channels?.includes(each) === false)) {
+      const known = channels?.join(", ") || "none";
+      found.push(`there is no channel ${name}, expected one of ${known}`);
+    }
+    if (named.length > 0 && approvals > 0) {
+      found.push("notify asks nobody, expected it in a rule without approvals");
+    }
     if (severity === undefined && wanted.length === 0) {
       found.push("it decides nothing, expected severity or respond");
     }

@@ -118,6 +118,23 @@ allowances:
   assert.equal(taken[0]?.sentence, "the name x is taken by b.yaml:2");
 });
 
+test("parseRules: channels that are told are there, as far as that is known, and nobody is asked", () => {
+  const text = (more: string) =>
+    `rules:\n - { name: x, when: "true"${more}, respond: [{ response: notify, parameters: { channels: [siem] } }] }`;
+  const problems = (channels: readonly string[] | undefined, more = "") =>
+    parseRules([{ name: "a.yaml", text: text(more) }], channels).problems.map(
+      ({ sentence }) => sentence,
+    );
+  assert.deepEqual(problems(undefined), []);
+  assert.deepEqual(problems(["siem"]), []);
+  assert.deepEqual(problems([]), ["rule x: there is no channel siem, expected one of none"]);
+  assert.match(problems(["siem"], ", approvals: 1").join(), /notify asks nobody/);
+  assert.match(
+    problemsOf('rules:\n - { name: x, when: "true", respond: [{ response: notify }] }').join(),
+    /the parameters of notify/,
+  );
+});
+
 test("judgeByRules: the first severity counts, and what cannot be told does not", () => {
   const { set } = parseRules([
     {

@@ -6,6 +6,7 @@ import type { Judge } from "../findings/plan-findings.ts";
 import type { FindingSubject } from "./condition.ts";
 import { judgeByRules, type RuleJudgement } from "./judge-by-rules.ts";
 import { loadRules } from "./load-rules.ts";
+import { namedChannels } from "./named-channels.ts";
 import type { Rule, RuleSet } from "./rule.ts";
 
 /** The rules that decide about findings, from a directory. */
@@ -15,18 +16,23 @@ export interface Rules {
   readonly judge: Judge;
   /** The rules that have something done about a finding. */
   respondTo(finding: Finding): readonly Rule[];
+  /** The channels that are told of a finding; undefined where no rule that acts says which. */
+  channelsOf(finding: Finding): readonly string[] | undefined;
+  /** The channels that rules may name. */
+  readonly channels: readonly string[];
   allowancesOf(vm: VmResource): Allowances;
   /** Reads the directory again. Throws `rule/*` where anything in it is not right: then nothing changes. */
   reload(): Promise<void>;
 }
 
-/** `onFailure` hears of rules whose condition could not be told. Throws `rule/*`. */
+/** `channels` are those that rules may have told; `onFailure` hears of rules whose condition could not be told. Throws `rule/*`. */
 export async function openRules(
   directory: string,
+  channels: readonly string[],
   facts: FactLog,
   onFailure: (thrown: unknown) => void,
 ): Promise<Rules> {
-  let set = await loadRules(directory);
+  let set = await loadRules(directory, channels);
   const record = ({ version }: RuleSet) =>
     facts.record({ kind: "rules/loaded", actor: "system", subject: "rules", body: { version } });
   await record(set);
@@ -39,8 +45,16 @@ export async function openRules(
     return judged;
   };
 
+  const respondTo = ({ details, detector, techniques, vm }: Finding): readonly Rule[] => {
+    if (details === undefined) return [];
+    const { key, title, because, severity } = details;
+    const finding = { key, title, because, severity, detector, techniques };
+    return ask({ finding, vm }, severity).respond;
+  };
+
   return {
     directory,
+    channels,
     get version() {
       return set.version;
     },
@@ -55,11 +69,11 @@ export async function openRules(
         because: severityBy?.because,
       };
     },
-    respondTo({ details, detector, techniques, vm }) {
-      if (details === undefined) return [];
-      const { key, title, because, severity } = details;
-      const finding = { key, title, because, severity, detector, techniques };
-      return ask({ finding, vm }, severity).respond;
+    respondTo,
+    channelsOf(finding) {
+      const acting = respondTo(finding).filter(({ mode }) => mode === "act");
+      const named = acting.flatMap(({ respond }) => namedChannels(respond));
+      return named.length === 0 ? undefined : named;
     },
     allowancesOf(vm) {
       const holding = set.allowances.filter(({ when }) => {
@@ -77,7 +91,7 @@ export async function openRules(
       };
     },
     async reload() {
-      const loaded = await loadRules(directory);
+      const loaded = await loadRules(directory, channels);
       await record(loaded);
       set = loaded;
     },

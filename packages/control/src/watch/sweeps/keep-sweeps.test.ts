@@ -3,22 +3,32 @@ import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { GuestSweep, HostAgent, HostEvent, SweepRequest } from "@casemate/agent";
 import { CasemateError } from "@casemate/core";
 import { usualAllowances, type Verdict } from "@casemate/inspect";
-import { detectors } from "@casemate/inspect/detectors";
+import { usualDetectors as detectors } from "@casemate/inspect/detectors";
 import { openSpine, policyDirectory } from "../../../test/spine.fixture.ts";
 import { suspicionOf, verdictOf } from "../../../test/verdicts.ts";
 import { keepSweeps } from "./keep-sweeps.ts";
-import { usualSweeps } from "./sweep-settings.ts";
+import { type SweepSettings, usualSweeps } from "./sweep-settings.ts";
 
 /** Sweeps over libvirt's test driver, whose VM has no memory: `answer` says what detectors find in it. */
 async function open(
   t: TestContext,
   answer: (request: SweepRequest) => Pick<GuestSweep, "verdicts" | "cpuMs">,
-  more: { readonly policyDirectory?: string } = {},
+  more: { readonly policyDirectory?: string; readonly settings?: Partial<SweepSettings> } = {},
 ) {
-  const fixture = await openSpine(t, more);
+  const { policyDirectory: policies = policyDirectory } = more;
+  const fixture = await openSpine(t, { policyDirectory: policies });
+  const shown = {
+    modules: 1,
+    digest: "00",
+    tainted: 0,
+    nextProgram: 1,
+    cpuMs: 10_000,
+    bootedAt: new Date(),
+  };
   const { services, host, vm, failures } = fixture;
   const requests: SweepRequest[] = [];
   const listeners = new Set<(event: HostEvent) => void>();
@@ -28,6 +38,9 @@ async function open(
     listVms: (signal) => host.listVms(signal),
     inspect: () => assert.fail("nobody looks here"),
     scan: () => assert.fail("nobody scans here"),
+    glance: async () => shown,
+    readPages: () => assert.fail("nobody reads pages here"),
+    processes: host.processes,
     watchFiles: () => assert.fail("nobody watches here"),
     async sweep(_uuid, request) {
       requests.push(request);
@@ -40,12 +53,13 @@ async function open(
     [Symbol.asyncDispose]: async () => {},
   };
   const parts = { ...services, allowancesOf: () => usualAllowances };
-  const sweeps = keepSweeps(agent, parts, usualSweeps, (thrown) => failures.push(thrown));
+  const settings = { ...usualSweeps, ...more.settings };
+  const sweeps = keepSweeps(agent, parts, settings, (thrown) => failures.push(thrown));
   t.after(() => sweeps[Symbol.asyncDispose]());
   const tell = (what: string) => {
     for (const each of listeners) each({ at: new Date(), type: "vm", what, vm });
   };
-  return { ...fixture, sweeps, requests, tell };
+  return { ...fixture, sweeps, requests, tell, shown };
 }
 
 /** Every detector that is asked looked at everything. */
@@ -101,6 +115,20 @@ permit (
   const { sweeps, vm, requests } = await open(t, answer, { policyDirectory: policies });
   await sweeps.now(vm.uuid);
   assert.deepEqual(requests[0]?.classes, ["kernelMetadata", "kernelText", "userMemory"]);
+});
+
+test("keepSweeps: where a glance shows a module that is new it is swept at once", async (t) => {
+  const answer = (request: SweepRequest) => ({ verdicts: clean(request), cpuMs: 1 });
+  const settings = { glanceInterval: 20, cpuPerMinute: 10_000_000 };
+  const { sweeps, vm, requests, shown } = await open(t, answer, { settings });
+  const before = await sweeps.now(vm.uuid);
+  assert.ok(before.budget.cpuMsLastMinute >= 10_000, "glances are paid for");
+  await sleep(100);
+  assert.equal(requests.length, 1);
+  shown.modules += 1;
+  while (requests.length < 2) await sleep(10);
+  await sleep(100);
+  assert.equal(requests.length, 2, "it is known by now");
 });
 
 test("keepSweeps: on request every detector looks that may, and it is paid for", async (t) => {

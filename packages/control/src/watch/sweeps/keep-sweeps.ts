@@ -3,10 +3,12 @@ import { CasemateError, milliseconds, toCasemateError } from "@casemate/core";
 import { type Allowances, DATA_CLASSES, type DataClass } from "@casemate/inspect";
 import type { FactLog } from "../../facts/fact-log.ts";
 import { type Gate, type VmResource, vmResource } from "../../spine/gate.ts";
+import type { CleanStates } from "../clean-states/clean-states.ts";
 import { watchActor } from "../findings/finding-facts.ts";
 import type { Findings } from "../findings/findings.ts";
 import type { SweepSettings } from "./sweep-settings.ts";
 import { VmBudget } from "./vm-budget.ts";
+import { VmGlances } from "./vm-glances.ts";
 import { isDear, VmVerdicts, type VmWatchState } from "./vm-verdicts.ts";
 import { watchPrincipal } from "./watch-principal.ts";
 
@@ -23,6 +25,7 @@ export interface SweepParts {
   readonly facts: FactLog;
   readonly gate: Gate;
   readonly findings: Findings;
+  readonly cleanStates: CleanStates;
   /** What is no sign of an attack on a VM. */
   readonly allowancesOf: (vm: VmResource) => Allowances;
 }
@@ -32,6 +35,10 @@ interface Watched {
   readonly uuid: string;
   readonly watch: VmVerdicts;
   readonly budget: VmBudget;
+  readonly glances: VmGlances;
+  /** libvirt's number of its run, and since when that is known, in the host's time. */
+  run: number | undefined;
+  since: Date;
   timer: NodeJS.Timeout | undefined;
   nextAt: number | undefined;
   sweeping: Promise<void> | undefined;
@@ -52,8 +59,8 @@ const after: Readonly<Record<string, number>> = {
 const again = { first: 5_000, most: 10 * 60_000 };
 
 /**
- * Sweeps every VM of the host that runs: at an interval, spread over it, soon after it starts or goes on, and
- * when it is asked for. What policies do not let the watch read is not read.
+ * Sweeps every VM of the host that runs: at an interval, spread over it, soon after it starts or goes on, when
+ * a glance shows that a module or a BPF program has come, and when it is asked for. What policies do not let the watch read is not read.
  *
  * Disposing ends it and waits for the sweep under way.
  */
@@ -80,18 +87,38 @@ export function keepSweeps(
   };
 
   const watch = (uuid: string, wait: number): Watched => {
-    const known = watched.get(uuid);
-    const each: Watched = known ?? {
-      ...{
-        uuid,
-        watch: new VmVerdicts(),
-        budget: new VmBudget(settings.cpuPerMinute, Date.now()),
-      },
-      ...{ timer: undefined, nextAt: undefined, sweeping: undefined, told: undefined, failures: 0 },
-    };
+    const each = watched.get(uuid) ?? begin(uuid);
     watched.set(uuid, each);
     plan(each, wait);
     return each;
+  };
+
+  const begin = (uuid: string): Watched => {
+    const budget = new VmBudget(settings.cpuPerMinute, Date.now());
+    const known = new VmVerdicts();
+    const each: Watched = {
+      ...{ uuid, budget, watch: known, failures: 0 },
+      ...{ run: undefined, since: new Date() },
+      ...{ timer: undefined, nextAt: undefined, sweeping: undefined, told: undefined },
+      glances: new VmGlances({
+        async take(signal) {
+          if (!known.classes.includes("kernelMetadata")) return undefined;
+          return await host.glance(uuid, milliseconds(settings.look), signal);
+        },
+        interval: settings.glanceInterval,
+        mayTake: () => budget.left(Date.now()).low > 0,
+        spend: (cpuMs) => budget.spendGlance(cpuMs, Date.now()),
+        onChange: () => plan(each, 0),
+      }),
+    };
+    return each;
+  };
+
+  /** What was known of it is of another guest. */
+  const forget = (each: Watched) => {
+    each.watch.forget();
+    each.glances.forget();
+    each.since = new Date();
   };
 
   const letGo = async (uuid: string) => {
@@ -100,6 +127,7 @@ export function keepSweeps(
     clearTimeout(each.timer);
     watched.delete(uuid);
     await each.sweeping;
+    await each.glances.end();
     if (each.told !== undefined) await parts.facts.record(endedFact(host, uuid));
   };
 
@@ -125,25 +153,32 @@ export function keepSweeps(
       // What is the guest's matter is in its state; what is Casemate's own is for whoever runs it.
       if (!/^(vm|memory|kernel|inspect|libvirt)\//.test(code)) onError(thrown);
     }
-    if (watched.get(each.uuid) === each) plan(each, wait);
+    if (watched.get(each.uuid) !== each) return;
+    plan(each, wait);
+    if (each.watch.failure === undefined && each.told !== undefined) each.glances.resume();
   };
 
   /** Has all detectors look that may, where it is to be `whole`; else those whose turn it is. */
-  const look = async (
-    { uuid, watch: known, budget, told }: Watched,
-    whole: boolean,
-  ): Promise<void> => {
+  const look = async (each: Watched, whole: boolean): Promise<void> => {
+    const { uuid, watch: known, budget, glances, told } = each;
     const { signal } = ended;
     const vm = await host.hypervisor.domains.find(uuid, signal);
     if (vm.runId === undefined) throw notRunning(vm);
+    // Its event may come later.
+    if (each.run !== undefined && each.run !== vm.runId) forget(each);
+    each.run = vm.runId;
+    const { since } = each;
     const resource = vmResource(vm, host);
-    known.classes = DATA_CLASSES.filter((each) => mayRead(parts.gate, resource, each));
+    known.classes = DATA_CLASSES.filter((one) => mayRead(parts.gate, resource, one));
     const now = Date.now();
     const chosen = whole
       ? known.permitted
       : known.choose(budget.left(now), now, settings.highCostInterval);
     if (chosen.length === 0) return;
     await tell(uuid, known.classes, told);
+    const snapshots = await host.hypervisor.snapshots.list(uuid, signal);
+    const listedAt = new Date();
+    await glances.pause();
     const swept = await host.sweep(
       uuid,
       {
@@ -160,6 +195,12 @@ export function keepSweeps(
     const { verdicts, takenAt } = swept;
     const { untold } = await parts.findings.observe({ vm: resource, verdicts, at: takenAt });
     known.untold = untold;
+    // What was swept may have ended meanwhile: then it tells of no run.
+    if (watched.get(uuid) !== each || each.since !== since) return;
+    await parts.cleanStates.observe({
+      ...{ vm: resource, snapshots, listedAt, since, bootedAt: glances.bootedAt },
+      ...{ latest: known.latest, permitted: known.permitted.length, untold: untold > 0 },
+    });
   };
 
   /** That it is looked into stands in the ledger before the first look, and again where more or less is read. */
@@ -179,7 +220,7 @@ export function keepSweeps(
     if (each !== undefined) each.told = classes.join();
   };
 
-  const hear = ({ type, what, vm }: HostEvent) => {
+  const hear = ({ type, what, vm, detail }: HostEvent) => {
     if (type === "connection") {
       if (what === "connected") follow(findAll());
       return;
@@ -191,8 +232,10 @@ export function keepSweeps(
     }
     const wait = after[what];
     if (wait === undefined) return;
-    // It has started anew, or goes on from another state: what was known of it is of another guest.
-    if (what !== "resumed") watched.get(vm.uuid)?.watch.forget();
+    // It has started anew, or goes on from another state.
+    const isAnother = what !== "resumed" || detail?.includes("snapshot") === true;
+    const each = watched.get(vm.uuid);
+    if (isAnother && each !== undefined) forget(each);
     watch(vm.uuid, wait);
   };
 
@@ -235,6 +278,7 @@ export function keepSweeps(
       for (const { timer } of watched.values()) clearTimeout(timer);
       while (underWay.size > 0) await Promise.all(underWay);
       await Promise.all([...watched.values()].map(({ sweeping }) => sweeping));
+      await Promise.all([...watched.values()].map(({ glances }) => glances.end()));
     },
   };
 }

@@ -8,6 +8,8 @@ export interface SweepSettings {
   readonly highCostInterval: number;
   /** Time of one look of a detector, in milliseconds; those of high cost have more. */
   readonly look: number;
+  /** From one glance between sweeps to the next, in milliseconds: what has changed is swept at once. */
+  readonly glanceInterval: number;
 }
 
 /** One sweep a minute, for a hundredth of a processor. */
@@ -16,4 +18,5 @@ export const usualSweeps: SweepSettings = {
   cpuPerMinute: 600,
   highCostInterval: 10 * 60_000,
   look: 250,
+  glanceInterval: 5_000,
 };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DATA_CLASSES } from "@casemate/inspect";
-import { detectors } from "@casemate/inspect/detectors";
+import { usualDetectors as detectors } from "@casemate/inspect/detectors";
 import { verdictOf } from "../../../test/verdicts.ts";
 import { VmBudget } from "./vm-budget.ts";
 import { VmVerdicts } from "./vm-verdicts.ts";

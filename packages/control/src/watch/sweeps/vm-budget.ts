@@ -30,6 +30,11 @@ export class VmBudget {
     this.#low.spend(cpuMs * (1 - share), now);
   }
 
+  /** A glance is paid for with the detectors of low cost. */
+  spendGlance(cpuMs: number, now: number): void {
+    this.#low.spend(cpuMs, now);
+  }
+
   describe(now: number): VmWatchState["budget"] {
     const { low, high } = this.left(now);
     return {

@@ -1,7 +1,7 @@
 import type { GuestSweep } from "@casemate/agent";
 import type { ErrorCode } from "@casemate/core";
 import type { DataClass, Verdict } from "@casemate/inspect";
-import { type AnyDetector, detectors } from "@casemate/inspect/detectors";
+import { type AnyDetector, usualDetectors as detectors } from "@casemate/inspect/detectors";
 
 /** What one detector said last of a VM. */
 export interface LatestVerdict extends Omit<Verdict, "suspicions"> {
@@ -50,6 +50,11 @@ export class VmVerdicts {
   failure: VmWatchState["failure"];
   untold = 0;
 
+  /** What each detector said last. */
+  get latest(): readonly LatestVerdict[] {
+    return [...this.#latest.values()];
+  }
+
   /** Every detector that may look. */
   get permitted(): readonly string[] {
     return detectors.filter((each) => this.#isPermitted(each)).map(({ id }) => id);
@@ -97,7 +102,7 @@ export class VmVerdicts {
   }
 
   describe(): Omit<VmWatchState, "nextSweep" | "budget"> {
-    const latest = [...this.#latest.values()];
+    const { latest } = this;
     const sound = latest.filter(({ missed, verdict }) => isWhole(verdict, missed));
     const { classes, lastSweep, failure, untold } = this;
     return {

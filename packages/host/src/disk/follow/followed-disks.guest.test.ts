@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { MiB } from "@casemate/core";
-import { ensureImage, GuestConsole, labCacheDir, PrivateLibvirt } from "@casemate/lab";
+import { type GuestConsole, labCacheDir, PrivateLibvirt, startSmallGuest } from "@casemate/lab";
 import { LibvirtConnection } from "../../libvirt/libvirt-connection.ts";
 import { diskFrom } from "../disk-from.ts";
 import { endAbandonedViews } from "../live/end-abandoned-views.ts";
@@ -14,17 +14,16 @@ import { LiveView } from "../live/live-view.ts";
 import { endAbandonedFollows } from "./end-follow.ts";
 import { FollowedDisks } from "./followed-disks.ts";
 
-const uuid = "5ca5e3a7-f011-4000-8000-000000000001";
 const stack = new AsyncDisposableStack();
 let libvirt: LibvirtConnection;
 let guest: GuestConsole;
 let scratch: string;
 let uri: string;
+let uuid: string;
 
 before(async () => {
   scratch = await mkdtemp(join(tmpdir(), "casemate-follow-"));
   stack.defer(() => rm(scratch, { recursive: true, force: true }));
-  const image = await ensureImage({ cacheDir: labCacheDir });
   const daemon = stack.use(
     await PrivateLibvirt.start({ accelerator: "tcg", cacheDir: labCacheDir, givesFiles: true }),
   );
@@ -37,26 +36,10 @@ before(async () => {
   const disk = join(pool, "disk.qcow2");
   execFileSync("qemu-img", ["create", "-q", "-f", "qcow2", disk, "64M"]);
   libvirt = stack.use(await LibvirtConnection.open(uri));
-  const socket = join(daemon.directory, "follow.console");
-  await libvirt.createDomain(
-    `<domain type="qemu"><name>followed</name><uuid>${uuid}</uuid><memory unit="MiB">256</memory>
-      <os><type arch="x86_64" machine="q35">hvm</type>
-        <kernel>${image.kernel.vmlinuz}</kernel><initrd>${image.initramfs}</initrd>
-        <cmdline>panic=-1 console=ttyS0 quiet cryptomgr.notests casemate.hostname=guest</cmdline></os>
-      <features><acpi/></features>
-      <cpu mode="maximum"><feature policy="disable" name="cx16"/></cpu>
-      <devices>
-        <disk type="file" device="disk"><driver name="qemu" type="qcow2"/>
-          <source file="${disk}"/><target dev="vda" bus="virtio"/></disk>
-        <serial type="null"><target type="isa-serial" port="0"/></serial>
-        <serial type="unix"><source mode="bind" path="${socket}"/>
-          <target type="isa-serial" port="1"/></serial>
-        <rng model="virtio"><backend model="random">/dev/urandom</backend></rng>
-      </devices></domain>`,
-    [],
-  );
-  guest = stack.use(await GuestConsole.open(socket));
-  await guest.waitUntilReady();
+  const devices = `<disk type="file" device="disk"><driver name="qemu" type="qcow2"/>
+    <source file="${disk}"/><target dev="vda" bus="virtio"/></disk>`;
+  const followed = stack.use(await startSmallGuest(daemon, libvirt, { name: "followed", devices }));
+  ({ uuid, console: guest } = followed);
 });
 after(() => stack.disposeAsync());
 

@@ -19,13 +19,18 @@ const MAX_BYTES = 64;
 /** HOSTILE: of a function that differs everywhere so many places are shown. */
 const MAX_PLACES = 8;
 
-/** A suspicion for each function of `where` whose code differs. */
+/**
+ * A suspicion for each function of `where` whose code differs.
+ *
+ * @param than what it is held against, as `what its file says`
+ */
 export function describeDeviations(
   deviations: readonly Deviation[],
   code: WatchedCode,
   live: Uint8Array,
   where: string,
   state: KernelState,
+  than = "what its file says",
 ): readonly Suspicion[] {
   const { symbolize } = state;
   const nameOf = (address: Gva) => {
@@ -60,7 +65,7 @@ export function describeDeviations(
     return [
       {
         key: `code of ${name} at ${formatAddress(at)}`,
-        title: `The code of ${name} in ${where} is not what its file says${to}.`,
+        title: `The code of ${name} in ${where} is not ${than}${to}.`,
         severity: "critical" as const,
         because:
           first.site === undefined

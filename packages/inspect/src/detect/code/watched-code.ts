@@ -1,8 +1,9 @@
-import { type CodeAddress, toCodeAddress } from "@casemate/formats/kernel-code";
+import type { CodeAddress } from "@casemate/formats/kernel-code";
 import { CodeLook } from "./code-look.ts";
 import type { CodeSwitches, StrayCall } from "./code-switches.ts";
 import { branchTarget, CALL, encodeBranch, JMP } from "./encode-branch.ts";
 import type { ExpectedCode } from "./expected-code.ts";
+import { isDataAddress } from "./is-data-address.ts";
 import type { KernelState } from "./kernel-state.ts";
 import type { LoadedCode } from "./loaded-code.ts";
 import { noOperations } from "./no-operations.ts";
@@ -180,7 +181,7 @@ export class WatchedCode {
       );
       const [value] = values;
       if (value?.length !== 8 || !values.every((each) => each.equals(value))) continue;
-      if (!isData(value.readBigUInt64LE())) continue;
+      if (!isDataAddress(value.readBigUInt64LE())) continue;
       for (const at of places) this.#code.write(at, value);
     }
   }
@@ -262,9 +263,4 @@ export class WatchedCode {
     for (const at of this.#traced) this.#code.write(at, nothing);
     this.#traced.clear();
   }
-}
-
-/** Whether an address is the kernel's, and not one of code. */
-function isData(address: bigint): boolean {
-  return address >= 0xff00_0000_0000_0000n && toCodeAddress(address) === undefined;
 }

@@ -41,6 +41,7 @@ export function diskTextChecker(
   const before = knownFiles(inspection);
   const now = new Map<Gva, KnownFile>();
   inspection.kept.set("files", now);
+  const soundPages = soundPagesOf(inspection);
 
   const compare = (file: ProgramFile, text: DiskText & { state: "known" }): void => {
     const head = file.pages().get(0);
@@ -50,6 +51,7 @@ export function diskTextChecker(
       return;
     }
     const changed: ChangedFilePage[] = [];
+    const sound = soundPages(file);
     let unwritten = 0;
     for (const [index, { page, isClean }] of file.pages()) {
       kernel.budget.step();
@@ -59,8 +61,10 @@ export function diskTextChecker(
         unwritten += 1;
         continue;
       }
+      if (sound.get(index) === page) continue;
       const seen = files.page(page).subarray(0, length);
-      if (!isOnDiskSo(text.digests, index, seen)) changed.push({ index, at: page, seen });
+      if (isOnDiskSo(text.digests, index, seen)) sound.set(index, page);
+      else changed.push({ index, at: page, seen });
     }
     inspection.looked();
     if (unwritten > 0) {
@@ -110,6 +114,18 @@ export function diskTextChecker(
     if (text.state === "unknown") inspection.missed(`${file.path} on the disk`, text.reason);
     else compare(file, text);
     now.set(file.inode, { version: file.version, text });
+  };
+}
+
+/** Of each version of a file, the pages that were as the disk has them, by their numbers. */
+function soundPagesOf({ sound }: Inspection): (file: ProgramFile) => Map<number, Gva> {
+  return ({ inode, version }) => {
+    const key = `${inode} ${version}`;
+    const known = sound.get(key);
+    if (known instanceof Map) return known as Map<number, Gva>; // only this detector keeps it
+    const pages = new Map<number, Gva>();
+    sound.set(key, pages);
+    return pages;
   };
 }
 
