@@ -23,7 +23,7 @@ before(async () => {
 after(() => host?.[Symbol.asyncDispose]());
 
 const stateOf = async (pid: number) =>
-  (await guest.run(`grep State: /proc/${pid}/status || echo gone`, signal)).trim();
+  (await guest.run(`grep -s State: /proc/${pid}/status || echo gone`, signal)).trim();
 
 test("killProcess: one process is frozen, goes on and ends, and the guest with all else goes on", async () => {
   const pid = Number(await guest.run("sleep 1000 >/dev/null 2>&1 & echo $!", signal));

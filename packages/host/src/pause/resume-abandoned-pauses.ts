@@ -1,3 +1,4 @@
+import { rm } from "node:fs/promises";
 import { CasemateError, toCasemateError } from "@casemate/core";
 import { walkAbandonedEntries } from "../journal/journal-entry.ts";
 import { LibvirtConnection } from "../libvirt/libvirt-connection.ts";
@@ -47,7 +48,10 @@ export async function resumeAbandonedPauses(
 
 async function resume(record: PauseRecord, signal?: AbortSignal): Promise<Resumption> {
   // Asked first without libvirt: that of a lab is gone with its VMs.
-  if (findQemuRun(record.run) === undefined) return "gone";
+  if (findQemuRun(record.run) === undefined) {
+    if (record.gdb !== undefined) await rm(record.gdb, { recursive: true, force: true });
+    return "gone";
+  }
   await using connection = await LibvirtConnection.open(record.uri, {}, signal);
   return await resumeIfStillPaused(connection, record);
 }

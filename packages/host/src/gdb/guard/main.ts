@@ -59,6 +59,8 @@ try {
   await (await LibvirtConnection.open(record.uri)).close();
   say({ kind: "ready" });
   if (!isTold()) await endForSure();
+  // A VM that ended has nobody to remove it.
+  if (record.gdb !== undefined) rmSync(record.gdb, { recursive: true, force: true });
 } catch (thrown) {
   const { code, message } = toFailure(thrown);
   say({ kind: "error", code, message });
