@@ -47,15 +47,16 @@ const imageTest = "packages/lab/src/image/ensure-image.guest.test.ts";
 
 /**
  * What takes longest, the longest first: begun late, it would run alone at the end. Hostile memory is made from
- * guests of the first, so it is the last of them.
+ * guests of the first. Busy guests come when few others run: a look that has to share its processor takes longer,
+ * and the longer it takes the more often a busy guest changes under it.
  */
 const longest = [
   "packages/inspect/test/views.guest.test.ts",
   "packages/inspect/test/detect/detect.guest.test.ts",
-  "packages/inspect/test/detect/detect-load.guest.test.ts",
   "packages/control/test/faults.guest.test.ts",
   "packages/cli/src/up.guest.test.ts",
   "packages/inspect/test/hostile.guest.test.ts",
+  "packages/inspect/test/detect/detect-load.guest.test.ts",
 ];
 
 const passed: string[] = [];

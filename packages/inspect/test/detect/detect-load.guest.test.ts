@@ -37,45 +37,39 @@ async function forks(guest: GuestEditor): Promise<number> {
   return Number(/^processes (\d+)$/m.exec(said)?.[1]);
 }
 
-test("detectors: say nothing of guests that are busy", { concurrency: 2 }, async (t) => {
+test("detectors: say nothing of guests that are busy", async (t) => {
   await ensureImage({ cacheDir: labCacheDir });
-  await Promise.all(
-    chosen.kinds
-      .filter(({ suite }) => stable.includes(suite))
-      .map((kind) =>
-        t.test(kind.title, async (t) => {
-          await using started = await startGuest(kind);
-          const { guest } = started;
-          const before = await forks(guest);
-          for (const command of Object.values(guestLoad)) await guest.start(command);
-          const alarms = new Map<string, string>();
-          const missed = new Map<string, number>();
-          const note = (verdicts: readonly Verdict[]) => {
-            for (const verdict of verdicts) {
-              const { detector, suspicions } = verdict;
-              for (const { key } of suspicions)
-                alarms.set(`${detector}: ${key}`, describe(verdict));
-              if (verdict.missed.length > 0) missed.set(detector, (missed.get(detector) ?? 0) + 1);
-            }
-          };
-          let swept = 0;
-          const sweepOn = async () => {
-            while (swept < SWEEPS) {
-              const turn = swept;
-              swept += 1;
-              for (const [each, ids] of turns) {
-                if (turn % each === 0 && ids.length > 0) note(await guest.sweep(...ids));
-              }
-              await sleep(PAUSE);
-            }
-          };
-          await Promise.all(Array.from({ length: AT_ONCE }, sweepOn));
-          for (const [detector, count] of missed)
-            t.diagnostic(`${detector}: ${count} inconclusive`);
-          const made = (await forks(guest)) - before;
-          assert.ok(made > LEAST_FORKS, `the guest made ${made} processes, expected it to be busy`);
-          assert.deepEqual([...alarms.values()], []);
-        }),
-      ),
-  );
+  for (const kind of chosen.kinds.filter(({ suite }) => stable.includes(suite))) {
+    await t.test(kind.title, async (t) => {
+      await using started = await startGuest(kind);
+      const { guest } = started;
+      const before = await forks(guest);
+      for (const command of Object.values(guestLoad)) await guest.start(command);
+      const alarms = new Map<string, string>();
+      const missed = new Map<string, number>();
+      const note = (verdicts: readonly Verdict[]) => {
+        for (const verdict of verdicts) {
+          const { detector, suspicions } = verdict;
+          for (const { key } of suspicions) alarms.set(`${detector}: ${key}`, describe(verdict));
+          if (verdict.missed.length > 0) missed.set(detector, (missed.get(detector) ?? 0) + 1);
+        }
+      };
+      let swept = 0;
+      const sweepOn = async () => {
+        while (swept < SWEEPS) {
+          const turn = swept;
+          swept += 1;
+          for (const [each, ids] of turns) {
+            if (turn % each === 0 && ids.length > 0) note(await guest.sweep(...ids));
+          }
+          await sleep(PAUSE);
+        }
+      };
+      await Promise.all(Array.from({ length: AT_ONCE }, sweepOn));
+      for (const [detector, count] of missed) t.diagnostic(`${detector}: ${count} inconclusive`);
+      const made = (await forks(guest)) - before;
+      assert.ok(made > LEAST_FORKS, `the guest made ${made} processes, expected it to be busy`);
+      assert.deepEqual([...alarms.values()], []);
+    });
+  }
 });
