@@ -1,5 +1,5 @@
 import type { KernelCallEnd } from "@casemate/host";
-import type { TaskState } from "@casemate/inspect";
+import type { SignalTargetRow } from "@casemate/inspect";
 
 /** A process of a guest: its number, and when it started in seconds since boot, as findings name it. */
 export interface ProcessId {
@@ -9,25 +9,9 @@ export interface ProcessId {
 }
 
 /** A process as the guest's memory has it, and what signalling it from outside would meet. */
-export interface GuestProcess extends Required<ProcessId> {
-  readonly started: string;
-  readonly ppid: number;
-  readonly uid: number;
-  /** HOSTILE: processes name themselves. */
-  readonly name: string;
-  /** HOSTILE. Null of kernel threads and of what has ended. */
-  readonly executable: string | null;
-  /** The states of its threads, its own first, in the letters of `ps`. */
-  readonly states: readonly TaskState[];
-  readonly kernelThread: boolean;
-  /** Where its kernel should have it and has not: `the list of tasks`. */
-  readonly hiddenFrom: readonly string[];
+export interface GuestProcess extends Omit<SignalTargetRow, "path"> {
   /** How many of the kernel's lists it was taken off that it must be on again before it ends. */
   readonly brokenLinks: number;
-  /** Address of its `task_struct`. */
-  readonly task: string;
-  /** Why it cannot be signalled from outside; null where it can. */
-  readonly obstacle: string | null;
 }
 
 /** What can be done to one process: it ends, it stands still, it goes on. */

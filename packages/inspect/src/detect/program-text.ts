@@ -6,8 +6,8 @@ import { mmShape } from "../linux/mm-shape.ts";
 import { VmFlags } from "../linux/vm-flags.ts";
 import { walkUprobes } from "../linux/walk-uprobes.ts";
 import { walkVmas } from "../linux/walk-vmas.ts";
-import { walkProcesses } from "../views/processes.ts";
 import { defineDetector, type Inspection } from "./detector.ts";
+import { eachProcessSpace } from "./each-process-space.ts";
 import { describeChange } from "./files/describe-change.ts";
 import { readDiskFile } from "./files/disk-text.ts";
 import { diskTextChecker } from "./files/disk-text-checker.ts";
@@ -44,14 +44,7 @@ export const programText = defineDetector({
     const { kernel } = access;
     const used = new Set<ProgramFile>();
     const checkProcess = processChecker(access, inspection, used);
-    const seen = new Set<Gva>();
-    const mm = kernel.struct("task_struct").pointer("mm");
-    kernel.each("task_struct", walkProcesses(kernel), (at) => {
-      const space = mm(at);
-      if (space === 0n || seen.has(space)) return;
-      seen.add(space);
-      checkProcess(at, space);
-    });
+    eachProcessSpace(kernel, checkProcess);
     const checkDisk = diskTextChecker(access, inspection);
     for (const file of used) {
       kernel.attempt(() => checkDisk(file), "page cache of inode", file.inode);

@@ -4,8 +4,8 @@ import type { KernelReader } from "../kernel/kernel-reader.ts";
 import { VmFlags } from "../linux/vm-flags.ts";
 import { vmaName } from "../linux/vma-name.ts";
 import { walkVmas } from "../linux/walk-vmas.ts";
-import { walkProcesses } from "../views/processes.ts";
 import { defineDetector, type Inspection } from "./detector.ts";
+import { eachProcessSpace } from "./each-process-space.ts";
 import { type ProgramFile, programFiles } from "./files/program-files.ts";
 import type { SignatureMatcher } from "./signature-matcher.ts";
 import { fileRuns, type OwnArea, ownRuns } from "./signatures/memory-runs.ts";
@@ -43,14 +43,7 @@ export const signatures = defineDetector({
     const search = new RuleSearch(matcher, inspection);
     const users = new Map<ProgramFile, Users>();
     const searchProcess = processSearcher(access, inspection, matcher, search, users);
-    const seen = new Set<Gva>();
-    const mm = kernel.struct("task_struct").pointer("mm");
-    kernel.each("task_struct", walkProcesses(kernel), (at) => {
-      const space = mm(at);
-      if (space === 0n || seen.has(space)) return;
-      seen.add(space);
-      searchProcess(at, space);
-    });
+    eachProcessSpace(kernel, searchProcess);
     // Programs first, in case time does not suffice.
     const files = [...users].sort(([, one], [, other]) => +other.isCode - +one.isCode);
     for (const [file, { names }] of files) {
