@@ -51,23 +51,18 @@ function kvmMemory(kernel: KernelReader): ((address: Gva) => boolean) | undefine
     const operations = builtIn.map((name) => kernel.symbol(name));
     return (address) => operations.includes(address);
   }
-  const [module] = kvmModules(kernel);
+  const name = kernel.struct("module").string("name");
+  const module = [...walkModules(kernel)].find((at) => name(at) === "kvm");
   if (module === undefined) return undefined;
   const regions = moduleRegions(kernel)(module);
   return (address) =>
     regions.some(({ base, size }) => address >= base && address < base + BigInt(size));
 }
 
-/** The module `kvm`, where there is one. */
-function* kvmModules(kernel: KernelReader): Generator<Gva> {
-  const name = kernel.struct("module").string("name");
-  for (const at of walkModules(kernel)) if (name(at) === "kvm") yield at;
-}
-
 function readList(kernel: KernelReader): readonly Gva[] | undefined {
   const list = kernel.hasSymbol("vm_list")
     ? kernel.symbol("vm_list")
-    : moduleSymbolFinder(kernel, kvmModules(kernel))("vm_list");
+    : moduleSymbolFinder(kernel)("vm_list");
   const type = kvmStruct(kernel);
   if (list === undefined || type === undefined) return undefined;
   return [...kernel.attemptWalk(type.list(list, "vm_list"), "list of virtual machines", list)];

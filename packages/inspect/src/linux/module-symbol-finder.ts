@@ -12,18 +12,15 @@ const MAX_NAME = 512;
 const SYMBOLS_PER_STEP = 16;
 
 /**
- * Where modules, all of them unless told, have what they are called by a name; of several the first:
- * `find_kallsyms_symbol_value`. They are read at the first question. HOSTILE: modules name their symbols.
+ * Where modules have what they are called by a name; of several the first: `find_kallsyms_symbol_value`. All
+ * of them are read at the first question. HOSTILE: modules name their symbols.
  */
-export function moduleSymbolFinder(
-  kernel: KernelReader,
-  modules: Iterable<Gva> = walkModules(kernel),
-): (name: string) => Gva | undefined {
+export function moduleSymbolFinder(kernel: KernelReader): (name: string) => Gva | undefined {
   let found: Map<string, Gva> | undefined;
   return (name) => {
     if (found === undefined) {
       found = new Map();
-      for (const module of modules) addSymbols(kernel, module, found);
+      for (const module of walkModules(kernel)) addSymbols(kernel, module, found);
     }
     return found.get(name);
   };
