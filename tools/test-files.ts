@@ -4,6 +4,7 @@
  */
 import { run } from "node:test";
 import { parseArgs } from "node:util";
+import { resolveSources } from "@casemate/core";
 import fc from "fast-check";
 import type { TestReport } from "./test-report.ts";
 
@@ -11,6 +12,7 @@ const { values, positionals: files } = parseArgs({
   options: { timeout: { type: "string", default: "0" }, seed: { type: "string" } },
   allowPositionals: true,
 });
+resolveSources();
 if (values.seed !== undefined) fc.configureGlobal({ seed: Number(values.seed) });
 
 for await (const event of run({ files, isolation: "none", timeout: Number(values.timeout) })) {

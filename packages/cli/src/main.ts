@@ -1,4 +1,4 @@
-import { resolveSources } from "./resolve-sources.ts";
+import { resolveSources } from "@casemate/core";
 
 resolveSources();
 await import("./run.ts");

@@ -9,9 +9,11 @@ import type { Services } from "../services.ts";
 import type { ServerCertificate } from "../tls/certificate.ts";
 import { answerError } from "./answer-error.ts";
 import { authorize } from "./authorize.ts";
+
 import { ErrorDocument } from "./contract/error-document.ts";
 import type { Access, Route } from "./route.ts";
 import { routes, socketRoutes } from "./routes.ts";
+import { serializeWhenAsked } from "./serialize-when-asked.ts";
 import { serveSocket, socketOptions } from "./serve-socket.ts";
 
 declare module "fastify" {
@@ -53,6 +55,7 @@ export async function createServer(
       stream: log,
       redact: ["req.headers.authorization", "headers.authorization", "token"],
     },
+    schemaController: { compilersFactory: { buildSerializer: serializeWhenAsked } },
     ajv: { customOptions: { removeAdditional: false, coerceTypes: true, allErrors: false } },
   });
   app.decorateRequest("principal", undefined);
