@@ -2,14 +2,12 @@ import { CasemateError } from "@casemate/core";
 import type { BlockReader } from "@casemate/formats/disk";
 import { type ForeignFormat, verifyHoldsAll } from "./foreign-format.ts";
 import { FileExport } from "./nbd/file-export.ts";
-import { NbdClient } from "./nbd/nbd-client.ts";
+import { NbdDisk } from "./nbd/nbd-disk.ts";
 import { nbdError } from "./nbd/nbd-error.ts";
 import { POLLIN, pollUntil, SocketChannel, type Wait } from "./nbd/socket-channel.ts";
 import { type StorageDaemon, startStorageDaemon } from "./nbd/storage-daemon.ts";
 import type { OpenDisk } from "./open-disk.ts";
 
-/** For one read, and for opening: an image may keep QEMU busy for ever. */
-const LIMIT_MS = 30_000;
 /** Formats that may have a layer below, which is not opened: `verifyHoldsAll` has refused those that do. */
 const WITHOUT_LAYERS = { backing: null };
 const LAYERED: readonly ForeignFormat[] = ["vmdk", "qed", "qcow"];
@@ -26,7 +24,7 @@ export function openForeignDisk(file: BlockReader, format: ForeignFormat): OpenD
   verifyHoldsAll(file, format);
   const daemon = startStorageDaemon(format, LAYERED.includes(format) ? WITHOUT_LAYERS : {});
   try {
-    const disk = new ForeignDisk(daemon, file);
+    const disk = serveWhileReading(daemon, file);
     return { disk, [Symbol.dispose]: () => daemon[Symbol.dispose]() };
   } catch (error) {
     const words = daemon.complaints();
@@ -39,42 +37,22 @@ export function openForeignDisk(file: BlockReader, format: ForeignFormat): OpenD
 }
 
 /** While the disk's bytes are awaited, the daemon is given those of the file that it asks for. */
-class ForeignDisk implements BlockReader {
-  readonly size: number;
-  readonly #client: NbdClient;
-  #until = performance.now() + LIMIT_MS;
-  #failure: unknown;
-
-  constructor(daemon: StorageDaemon, file: BlockReader) {
-    const alone: Wait = (fd, events) => void pollUntil([[fd, events]], this.#until);
-    const source = new FileExport(new SocketChannel(daemon.file), file, alone);
-    const serving: Wait = (fd, events) => {
-      for (;;) {
-        const ready = pollUntil(
-          [
-            [fd, events],
-            [daemon.file, POLLIN],
-          ],
-          this.#until,
-        );
-        if (ready.has(daemon.file)) source.serve();
-        if (ready.has(fd)) return;
-      }
-    };
-    this.#client = new NbdClient(new SocketChannel(daemon.disk), "disk", serving);
-    this.size = this.#client.size;
-  }
-
-  read(offset: number, target: Uint8Array): void {
-    // After a failure, what comes next over the sockets answers something else.
-    if (this.#failure !== undefined) throw this.#failure;
-    this.#until = performance.now() + LIMIT_MS;
-    try {
-      this.#client.read(offset, target);
-    } catch (error) {
-      const isAnswer = error instanceof CasemateError && error.code !== "disk/unreadable";
-      if (!isAnswer) this.#failure = error;
-      throw error;
+function serveWhileReading(daemon: StorageDaemon, file: BlockReader): BlockReader {
+  let limit = 0;
+  const alone: Wait = (fd, events) => void pollUntil([[fd, events]], limit);
+  const source = new FileExport(new SocketChannel(daemon.file), file, alone);
+  return new NbdDisk(daemon.disk, "disk", (fd, events, until) => {
+    limit = until;
+    for (;;) {
+      const ready = pollUntil(
+        [
+          [fd, events],
+          [daemon.file, POLLIN],
+        ],
+        until,
+      );
+      if (ready.has(daemon.file)) source.serve();
+      if (ready.has(fd)) return;
     }
-  }
+  });
 }

@@ -1,5 +1,6 @@
 import { type Static, Type } from "typebox";
 import { documentOf } from "./document.ts";
+import { SuspicionEvidence } from "./suspicion-evidence.ts";
 import { YaraRules } from "./yara-rules.ts";
 
 /** How long a detector's look may take unless it is told, in milliseconds. */
@@ -12,13 +13,19 @@ export const CheckOrder = {
       minItems: 1,
       maxItems: 100,
       description:
-        "The detectors that look; unless given, those that read nothing of what processes and files hold, and signatures where rules are given.",
+        "The detectors that look; unless given, those that read nothing of what processes and files hold, signatures where rules are given, and agent-answers where the agent is asked.",
     }),
   ),
   allMemory: Type.Optional(
     Type.Boolean({
       description:
         "Whether all of processes' own memory is put to the rules, not what may be executed alone.",
+    }),
+  ),
+  agent: Type.Optional(
+    Type.Boolean({
+      description:
+        "Whether the agent in the guest is asked, so that what it says is held against memory: the guest notices.",
     }),
   ),
   budget: Type.Optional(
@@ -46,22 +53,7 @@ export const CheckBody = Type.Object(
 );
 
 const Text = Type.String();
-const Texts = Type.Array(Text);
 const Count = Type.Number({ minimum: 0 });
-
-const Evidence = Type.Object(
-  {
-    what: Text,
-    address: Type.Optional(Text),
-    expected: Type.Optional(Text),
-    seen: Type.Optional(Text),
-    expectedBytes: Type.Optional(Text),
-    seenBytes: Type.Optional(Text),
-    disassembly: Type.Optional(Texts),
-    path: Type.Optional(Texts),
-  },
-  { additionalProperties: false },
-);
 
 export const Suspicion = Type.Object(
   {
@@ -75,7 +67,7 @@ export const Suspicion = Type.Object(
     ]),
     because: Type.String({ description: "Why it is that bad." }),
     techniques: Type.Array(Type.String({ description: "Of MITRE ATT&CK." })),
-    evidence: Type.Array(Evidence),
+    evidence: Type.Array(SuspicionEvidence),
     remediation: Text,
   },
   { additionalProperties: false },

@@ -2,23 +2,10 @@ import { severities } from "@casemate/inspect";
 import { type Static, Type } from "typebox";
 import { findingStates } from "../../watch/findings/finding.ts";
 import { documentOf } from "./document.ts";
+import { SuspicionEvidence } from "./suspicion-evidence.ts";
 
 const closed = { additionalProperties: false } as const;
 const Text = Type.String();
-
-const Evidence = Type.Object(
-  {
-    what: Text,
-    address: Type.Optional(Text),
-    expected: Type.Optional(Text),
-    seen: Type.Optional(Text),
-    expectedBytes: Type.Optional(Text),
-    seenBytes: Type.Optional(Text),
-    disassembly: Type.Optional(Type.Array(Text)),
-    path: Type.Optional(Type.Array(Text)),
-  },
-  closed,
-);
 
 const Response = Type.Object(
   {
@@ -50,7 +37,7 @@ const fields = {
   techniques: Type.Array(Type.String({ description: "Of MITRE ATT&CK for Enterprise." })),
   needs: Type.Array(Type.String({ description: "A class of data that it was found in." })),
   remediation: Text,
-  evidence: Type.Array(Evidence),
+  evidence: Type.Array(SuspicionEvidence),
   withheld: Type.Optional(
     Type.String({ description: "Why the evidence is not here: the caller may not look there." }),
   ),

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import type { BlockReader } from "@casemate/formats/disk";
 import { FileExport } from "./file-export.ts";
 import { NbdClient } from "./nbd-client.ts";
+import { packet } from "./packet.fixture.ts";
 import { pollUntil, SocketChannel, type Wait } from "./socket-channel.ts";
 import { openStreamPair } from "./socket-pairs.ts";
 
@@ -15,19 +16,6 @@ const file: BlockReader = {
 };
 /** What is awaited is there already, or never comes. */
 const atOnce: Wait = (fd, events) => void pollUntil([[fd, events]], performance.now() + 50);
-
-/** Words of 16, 32 and 64 bits, and bytes. */
-function packet(...parts: readonly (readonly [2 | 4 | 8, number | bigint] | string)[]): Buffer {
-  return Buffer.concat(
-    parts.map((part) => {
-      if (typeof part === "string") return Buffer.from(part, "latin1");
-      const [width, value] = part;
-      const bytes = Buffer.alloc(8);
-      bytes.writeBigUInt64BE(BigInt(value));
-      return bytes.subarray(8 - width);
-    }),
-  );
-}
 
 const greeting = packet("NBDMAGICIHAVEOPT", [2, 3]);
 const reply = (type: number, data = "", length = data.length) =>

@@ -1,21 +1,9 @@
 import assert from "node:assert/strict";
 import { closeSync, writeSync } from "node:fs";
 import { test } from "node:test";
+import { packet } from "./packet.fixture.ts";
 import { readDirtyRanges } from "./read-dirty-ranges.ts";
 import { openStreamPair } from "./socket-pairs.ts";
-
-/** Words of 16, 32 and 64 bits, and bytes. */
-function packet(...parts: readonly (readonly [2 | 4 | 8, number | bigint] | string)[]): Buffer {
-  return Buffer.concat(
-    parts.map((part) => {
-      if (typeof part === "string") return Buffer.from(part, "latin1");
-      const [width, value] = part;
-      const bytes = Buffer.alloc(8);
-      bytes.writeBigUInt64BE(BigInt(value));
-      return bytes.subarray(8 - width);
-    }),
-  );
-}
 
 const text = (bytes: Buffer) => bytes.toString("latin1");
 const greeting = packet("NBDMAGICIHAVEOPT", [2, 3]);

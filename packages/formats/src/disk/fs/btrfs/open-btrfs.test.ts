@@ -14,6 +14,7 @@ import { BytesReader } from "../../bytes-reader.ts";
 import { makeScratch, openFile, readAll, run } from "../../disk.fixture.ts";
 import { openFileSystem } from "../../open-file-system.ts";
 import type { FileSystem } from "../file-system.ts";
+import { makeNoise, writeOddFiles } from "../odd-files.fixture.ts";
 import { buildKernelImage, KERNEL_IMAGE_BYTES, kernelImageFiles } from "./kernel-image.fixture.ts";
 import { openBtrfs } from "./open-btrfs.ts";
 import { makeSeal } from "./seal-blocks.fixture.ts";
@@ -23,7 +24,7 @@ const scratch = makeScratch();
 after(() => scratch[Symbol.dispose]());
 
 const tree = scratch.path("tree");
-const noise = Buffer.from(Array.from({ length: 3 * MIB }, (_, at) => Math.imul(at, 0x9e37) >>> 7));
+const noise = makeNoise(3 * MIB);
 const MARK = "a mark that is there once";
 noise.write(MARK, 1_000_000);
 makeTree();
@@ -31,18 +32,11 @@ makeTree();
 /** A tree with what file systems keep in ways of their own: small, large, sparse, many, links. */
 function makeTree(): void {
   const at = (name: string) => `${tree}/${name}`;
-  mkdirSync(at("etc/many"), { recursive: true });
-  mkdirSync(at("empty"));
-  writeFileSync(at("etc/none"), "");
+  writeOddFiles(tree, { many: 600 });
+  writeFileSync(Buffer.concat([Buffer.from(at("etc/latin1-")), Buffer.of(0xe4)]), "by its bytes");
   writeFileSync(at("etc/tiny"), "inline");
   writeFileSync(at("etc/sector"), noise.subarray(0, 4097));
   writeFileSync(at("etc/large"), noise);
-  writeFileSync(at("etc/sparse"), "start");
-  truncateSync(at("etc/sparse"), 9 * MIB);
-  writeFileSync(at("etc/sparse"), Buffer.from("end"), { flag: "a" });
-  writeFileSync(at("etc/größe"), "by its UTF-8 name");
-  writeFileSync(Buffer.concat([Buffer.from(at("etc/latin1-")), Buffer.of(0xe4)]), "by its bytes");
-  for (let i = 0; i < 600; i += 1) writeFileSync(at(`etc/many/${"name".repeat(20)}-${i}`), `${i}`);
   symlinkSync("../etc/tiny", at("empty/link"));
   symlinkSync(`/${"./".repeat(900)}etc/tiny`, at("etc/long"));
   run("mkfifo", at("etc/fifo"));
@@ -188,8 +182,8 @@ test("openBtrfs: of two copies of metadata and of data the sound one is taken", 
     assert.ok(fs.readFile("/etc/large", 4 * MIB).equals(noise));
   }
   const fs = openBtrfs(flip(file, [first, second]));
-  const read = () => fs.readFile("/etc/large", 4 * MIB);
-  assert.throws(read, { code: "disk/damaged", message: /crc32c checksum/ });
+  const readLarge = () => fs.readFile("/etc/large", 4 * MIB);
+  assert.throws(readLarge, { code: "disk/damaged", message: /crc32c checksum/ });
   // What is in other sectors can be read.
   assert.equal([...fs.readChunks("/etc/large", 2 * MIB)].length, 1);
 
@@ -198,8 +192,9 @@ test("openBtrfs: of two copies of metadata and of data the sound one is taken", 
   const half = names.length / 2;
   for (const places of [names.slice(0, half), names.slice(half)])
     assert.equal(contents(openBtrfs(flip(file, places)), "/etc/tiny"), "inline");
-  const none = openBtrfs(flip(file, names));
-  assert.throws(() => none.stat("/etc/tiny"), { code: "disk/damaged", message: /tree block/ });
+  // The block may be the one that the file system begins with.
+  const read = () => openBtrfs(flip(file, names)).stat("/etc/tiny");
+  assert.throws(read, { code: "disk/damaged", message: /tree block/ });
 });
 
 test("openBtrfs: a mirror of the superblock stands in for the first one", () => {

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import { readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { after, test } from "node:test";
 import { BytesReader } from "../../bytes-reader.ts";
 import { makeScratch, openFile, readAll, run } from "../../disk.fixture.ts";
+import { makeNoise, writeOddFiles } from "../odd-files.fixture.ts";
 import { openExt4 } from "./open-ext4.ts";
 
 const MIB = 1024 * 1024;
@@ -10,24 +11,17 @@ const scratch = makeScratch();
 after(() => scratch[Symbol.dispose]());
 
 const tree = scratch.path("tree");
-const noise = Buffer.from(Array.from({ length: 3 * MIB }, (_, at) => Math.imul(at, 0x9e37) >>> 7));
+const noise = makeNoise(3 * MIB);
 makeTree();
 
 /** A tree with what file systems keep in ways of their own: small, large, sparse, many, links. */
 function makeTree(): void {
   const at = (name: string) => `${tree}/${name}`;
-  mkdirSync(at("etc/many"), { recursive: true });
-  mkdirSync(at("empty"));
-  writeFileSync(at("etc/none"), "");
+  writeOddFiles(tree, { many: 600 });
+  writeFileSync(Buffer.concat([Buffer.from(at("etc/latin1-")), Buffer.of(0xe4)]), "by its bytes");
   writeFileSync(at("etc/tiny"), "60 bytes or fewer");
   writeFileSync(at("etc/small"), noise.subarray(0, 150));
   writeFileSync(at("etc/large"), noise);
-  writeFileSync(at("etc/sparse"), "start");
-  truncateSync(at("etc/sparse"), 9 * MIB);
-  writeFileSync(at("etc/sparse"), Buffer.from("end"), { flag: "a" });
-  writeFileSync(at("etc/größe"), "by its UTF-8 name");
-  writeFileSync(Buffer.concat([Buffer.from(at("etc/latin1-")), Buffer.of(0xe4)]), "by its bytes");
-  for (let i = 0; i < 600; i += 1) writeFileSync(at(`etc/many/${"name".repeat(20)}-${i}`), `${i}`);
   symlinkSync("tiny", at("etc/fast"));
   symlinkSync(`/${"./".repeat(100)}etc/small`, at("etc/slow"));
   symlinkSync("../../../../etc/./fast", at("empty/up"));

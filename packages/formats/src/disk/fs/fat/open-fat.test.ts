@@ -4,12 +4,13 @@ import { after, test } from "node:test";
 import { BytesReader } from "../../bytes-reader.ts";
 import { makeScratch, openFile, readAll, run } from "../../disk.fixture.ts";
 import { walkVolumes } from "../../walk-volumes.ts";
+import { makeNoise } from "../odd-files.fixture.ts";
 import { openFat } from "./open-fat.ts";
 
 const MIB = 1024 * 1024;
 const scratch = makeScratch();
 after(() => scratch[Symbol.dispose]());
-const noise = Buffer.from(Array.from({ length: 300_000 }, (_, at) => Math.imul(at, 0x9e37) >>> 7));
+const noise = makeNoise(300_000);
 
 /** What mtools puts on a disk, by path. */
 const files: Readonly<Record<string, Buffer>> = {

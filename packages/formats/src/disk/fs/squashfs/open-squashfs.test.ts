@@ -1,16 +1,10 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import {
-  mkdirSync,
-  readFileSync,
-  symlinkSync,
-  truncateSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
+import { readFileSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { after, test } from "node:test";
 import { BytesReader } from "../../bytes-reader.ts";
 import { makeScratch, openFile, readAll, run } from "../../disk.fixture.ts";
+import { makeNoise, writeOddFiles } from "../odd-files.fixture.ts";
 import { openSquashfs } from "./open-squashfs.ts";
 
 const KIB = 1024;
@@ -18,26 +12,17 @@ const scratch = makeScratch();
 after(() => scratch[Symbol.dispose]());
 
 const tree = scratch.path("tree");
-const noise = Buffer.from(
-  Array.from({ length: 700 * KIB }, (_, at) => Math.imul(at, 0x9e37) >>> 7),
-);
+const noise = makeNoise(700 * KIB);
 makeTree();
 
 /** What squashfs keeps in ways of its own: ends that share a block, holes, what does not compress, many. */
 function makeTree(): void {
   const at = (name: string) => `${tree}/${name}`;
-  mkdirSync(at("etc/many"), { recursive: true });
-  mkdirSync(at("empty"));
-  writeFileSync(at("etc/none"), "");
+  writeOddFiles(tree, { many: 900 });
   writeFileSync(at("etc/small"), "of few bytes");
   writeFileSync(at("etc/large"), noise);
   writeFileSync(at("etc/text"), "text that repeats ".repeat(20_000));
   writeFileSync(at("etc/whole"), noise.subarray(0, 128 * KIB));
-  writeFileSync(at("etc/sparse"), "start");
-  truncateSync(at("etc/sparse"), 3 * KIB * KIB);
-  writeFileSync(at("etc/sparse"), "end", { flag: "a" });
-  writeFileSync(at("etc/größe"), "by its UTF-8 name");
-  for (let i = 0; i < 900; i += 1) writeFileSync(at(`etc/many/${"name".repeat(20)}-${i}`), `${i}`);
   symlinkSync("small", at("etc/link"));
   run("mkfifo", at("fifo"));
   run("ln", at("etc/small"), at("hard")); // more than one link is told by an extended inode

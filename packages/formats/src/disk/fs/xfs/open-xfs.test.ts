@@ -5,6 +5,7 @@ import { BytesReader } from "../../bytes-reader.ts";
 import { makeScratch, openFile, readAll, run } from "../../disk.fixture.ts";
 import { openFileSystem } from "../../open-file-system.ts";
 import type { FileSystem } from "../file-system.ts";
+import { makeNoise } from "../odd-files.fixture.ts";
 import { openXfs } from "./open-xfs.ts";
 import { askXfsDb, makeXfs, XfsPatch } from "./xfs.fixture.ts";
 
@@ -13,7 +14,7 @@ const scratch = makeScratch();
 after(() => scratch[Symbol.dispose]());
 
 const tree = scratch.path("tree");
-const noise = Buffer.from(Array.from({ length: 2 * MIB }, (_, at) => Math.imul(at, 0x9e37) >>> 7));
+const noise = makeNoise(2 * MIB);
 makeTree();
 
 /** A tree with what file systems keep in ways of their own: directories of all sizes, links, odd names. */
