@@ -111,27 +111,34 @@ export function parseRelocatable(file: Buffer): RelocatableFile {
   const link =
     headers[symtab] === undefined ? 0 : file.readUInt32LE((headers[symtab] ?? 0) + SHDR.link);
   const strings = contents[link] ?? Buffer.alloc(0);
+  // Many relocations are about one symbol: each is read once.
+  const known = new Map<number, RelocatableSymbol>();
   return {
     sections,
     symbol(index) {
+      const before = known.get(index);
+      if (before !== undefined) return before;
       const at = index * SYM.size;
       if (at + SYM.size > symbols.length) throw unreadable(`symbol ${index}`, "one of the table");
-      return {
+      const symbol = {
         name: stringAt(strings, symbols.readUInt32LE(at + SYM.name)),
         section: symbols.readUInt16LE(at + SYM.section),
         value: Number(symbols.readBigUInt64LE(at + SYM.value)),
       };
+      known.set(index, symbol);
+      return symbol;
     },
     *relocations(index) {
       for (const [i, at] of headers.entries()) {
         if (typeOf(at) !== SHT_RELA || file.readUInt32LE(at + SHDR.info) !== index) continue;
         const rela = contents[i] ?? Buffer.alloc(0);
+        const view = new DataView(rela.buffer, rela.byteOffset, rela.length);
         for (let from = 0; from + RELA.size <= rela.length; from += RELA.size) {
           yield {
-            offset: Number(rela.readBigUInt64LE(from + RELA.offset)),
-            type: rela.readUInt32LE(from + RELA.type),
-            symbol: rela.readUInt32LE(from + RELA.symbol),
-            addend: Number(rela.readBigInt64LE(from + RELA.addend)),
+            offset: wideAt(view, from + RELA.offset),
+            type: view.getUint32(from + RELA.type, true),
+            symbol: view.getUint32(from + RELA.symbol, true),
+            addend: wideAt(view, from + RELA.addend),
           };
         }
       }
@@ -152,4 +159,9 @@ function contentsOf(file: Buffer, header: number): Buffer {
 function stringAt(strings: Buffer, start: number): string {
   const end = strings.indexOf(0, start);
   return end < 0 ? "" : strings.toString("latin1", start, end);
+}
+
+/** A signed number of 64 bits, exact up to 2^53: a big integer for each relocation would take most of the time. */
+function wideAt(view: DataView, at: number): number {
+  return view.getInt32(at + 4, true) * 2 ** 32 + view.getUint32(at, true);
 }

@@ -7,6 +7,7 @@ import type { KernelMemory } from "../memory/kernel-memory.ts";
 import { type MapleEntry, walkMapleTree } from "../walk/walk-maple-tree.ts";
 import { walkXarray, type XarrayEntry } from "../walk/walk-xarray.ts";
 import type { Damage } from "./damage.ts";
+import { FollowedLinks } from "./followed-links.ts";
 import type { KernelFacts } from "./kernel-facts.ts";
 import type { KernelProfile } from "./kernel-profile.ts";
 import { StructType } from "./struct-type.ts";
@@ -33,7 +34,7 @@ export class KernelReader {
   readonly #structs = new Map<string, StructType>();
   readonly #symbols = new Map<string, Gva | undefined>();
   readonly #live: boolean;
-  #links: bigint[] = [];
+  readonly #links = new FollowedLinks();
   #torn = false;
   #damaged: Damage[] = [];
 
@@ -150,7 +151,7 @@ export class KernelReader {
    */
   link(at: Gva, offset = 0): Gva {
     const value = this.memory.pointer(at, offset);
-    if (this.#live) this.#links.push(at + BigInt(offset), value);
+    if (this.#live) this.#links.add(at, offset, value);
     return value;
   }
 
@@ -200,7 +201,7 @@ export class KernelReader {
   /** Starts a look: forgets links and translations, and pays from `budget`. */
   begin(budget: Budget): void {
     this.budget = budget;
-    this.#links = [];
+    this.#links.clear();
     this.#torn = false;
     this.#damaged = [];
     this.memory.begin(budget);
@@ -210,13 +211,8 @@ export class KernelReader {
   isConsistent(): boolean {
     if (this.#torn) return false;
     if (!this.#live) return true;
-    const links = this.#links;
     this.memory.refresh();
-    for (let i = 0; i < links.length; i += 2) {
-      this.budget.step();
-      if (this.memory.u64(gva(links[i] ?? 0n)) !== links[i + 1]) return false;
-    }
-    return true;
+    return this.#links.hold(this.memory, this.budget);
   }
 
   /** Notes damage for the answer; throws what is no damage, and when there is too much of it. */

@@ -2,8 +2,8 @@ import type { Gva } from "@casemate/core";
 import type { KernelReader } from "../kernel/kernel-reader.ts";
 import { isWhole } from "../walk/is-whole.ts";
 import { fileUserPath } from "./file-user-path.ts";
+import { findModuleSymbol } from "./find-module-symbol.ts";
 import { kvmStruct } from "./kvm-struct.ts";
-import { moduleSymbolFinder } from "./module-symbol-finder.ts";
 import { moduleRegions, walkModules } from "./walk-modules.ts";
 import { walkProcessFiles } from "./walk-process-files.ts";
 
@@ -33,17 +33,27 @@ export interface KvmCensus {
 
 /** Takes the census. What is damaged is told by the look. */
 export function takeKvmCensus(kernel: KernelReader): KvmCensus {
-  const isKvms = kvmMemory(kernel);
+  const module = kvmModule(kernel);
+  const isKvms = kvmMemory(kernel, module);
   if (isKvms === undefined) return { isThere: false, listed: [], isComplete: true, files: [] };
   let listed: readonly Gva[] | undefined;
   const isComplete = isWhole(kernel, () => {
-    listed = readList(kernel);
+    listed = readList(kernel, module);
   });
   return { isThere: true, listed, isComplete, files: [...walkKvmFiles(kernel, isKvms)] };
 }
 
+/** The module KVM is in, where it is loaded. */
+function kvmModule(kernel: KernelReader): Gva | undefined {
+  const name = kernel.struct("module").string("name");
+  return [...walkModules(kernel)].find((at) => name(at) === "kvm");
+}
+
 /** Whether an address is KVM's; `undefined` where there is no KVM. */
-function kvmMemory(kernel: KernelReader): ((address: Gva) => boolean) | undefined {
+function kvmMemory(
+  kernel: KernelReader,
+  module: Gva | undefined,
+): ((address: Gva) => boolean) | undefined {
   const builtIn = ["kvm_chardev_ops", "kvm_vm_fops", "kvm_vcpu_fops"].filter((name) =>
     kernel.hasSymbol(name),
   );
@@ -51,18 +61,16 @@ function kvmMemory(kernel: KernelReader): ((address: Gva) => boolean) | undefine
     const operations = builtIn.map((name) => kernel.symbol(name));
     return (address) => operations.includes(address);
   }
-  const name = kernel.struct("module").string("name");
-  const module = [...walkModules(kernel)].find((at) => name(at) === "kvm");
   if (module === undefined) return undefined;
   const regions = moduleRegions(kernel)(module);
   return (address) =>
     regions.some(({ base, size }) => address >= base && address < base + BigInt(size));
 }
 
-function readList(kernel: KernelReader): readonly Gva[] | undefined {
+function readList(kernel: KernelReader, module: Gva | undefined): readonly Gva[] | undefined {
   const list = kernel.hasSymbol("vm_list")
     ? kernel.symbol("vm_list")
-    : moduleSymbolFinder(kernel)("vm_list");
+    : module && findModuleSymbol(kernel, module, "vm_list");
   const type = kvmStruct(kernel);
   if (list === undefined || type === undefined) return undefined;
   return [...kernel.attemptWalk(type.list(list, "vm_list"), "list of virtual machines", list)];

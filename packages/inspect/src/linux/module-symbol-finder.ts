@@ -1,44 +1,91 @@
 import { type Gva, gva } from "@casemate/core";
 import type { KernelReader } from "../kernel/kernel-reader.ts";
+import { type ModuleSymbolTable, readModuleSymbolTable } from "./module-symbol-table.ts";
 import { walkModules } from "./walk-modules.ts";
 
-/** Elf64_Sym (ELF-64 Object File Format, 3), in bytes. */
-const SYM = { name: 0, section: 6, value: 8, size: 24 };
-const SHN_UNDEF = 0;
-const SHN_LORESERVE = 0xff00;
-/** The largest modules have some 20,000 symbols, and names of a megabyte. */
-const MAX_SYMBOLS = 200_000;
+/** KSYM_NAME_LEN */
 const MAX_NAME = 512;
-const SYMBOLS_PER_STEP = 16;
+/** More than a module has symbols. */
+const MODULE = 2 ** 20;
+const SYMBOLS_PER_STEP = 64;
 
 /**
  * Where modules have what they are called by a name; of several the first: `find_kallsyms_symbol_value`. All
  * of them are read at the first question. HOSTILE: modules name their symbols.
  */
 export function moduleSymbolFinder(kernel: KernelReader): (name: string) => Gva | undefined {
-  let found: Map<string, Gva> | undefined;
+  let index: NameIndex | undefined;
   return (name) => {
-    if (found === undefined) {
-      found = new Map();
-      for (const module of walkModules(kernel)) addSymbols(kernel, module, found);
-    }
-    return found.get(name);
+    index ??= new NameIndex(kernel);
+    return index.find(name);
   };
 }
 
-function addSymbols(kernel: KernelReader, module: Gva, found: Map<string, Gva>): void {
-  const type = kernel.struct("module");
-  if (!type.has("kallsyms->symtab") || type.pointer("kallsyms")(module) === 0n) return;
-  const count = Math.min(type.number("kallsyms->num_symtab")(module), MAX_SYMBOLS);
-  kernel.budget.step(Math.ceil(count / SYMBOLS_PER_STEP));
-  const table = type.pointer("kallsyms->symtab")(module);
-  const strings = type.pointer("kallsyms->strtab")(module);
-  const symbols = Buffer.from(kernel.memory.bytes(table, count * SYM.size).buffer);
-  for (let at = 0; at < symbols.length; at += SYM.size) {
-    const section = symbols.readUInt16LE(at + SYM.section);
-    if (section === SHN_UNDEF || section >= SHN_LORESERVE) continue;
-    const place = gva(strings + BigInt(symbols.readUInt32LE(at + SYM.name)));
-    const name = kernel.memory.string(place, MAX_NAME);
-    if (!found.has(name)) found.set(name, gva(symbols.readBigUInt64LE(at + SYM.value)));
+interface NamedSymbols extends ModuleSymbolTable {
+  /** Names as they lie one after the other. */
+  readonly names: Buffer;
+}
+
+/** Symbols of all modules by hashes of their names, which are not spelled: there are 50,000, and few are asked for. */
+class NameIndex {
+  readonly #kernel: KernelReader;
+  readonly #modules: NamedSymbols[] = [];
+  /** The first symbol of each hash: its number, and `MODULE` times that of its module. */
+  readonly #first = new Map<number, number>();
+
+  constructor(kernel: KernelReader) {
+    this.#kernel = kernel;
+    for (const module of walkModules(kernel)) {
+      const table = readModuleSymbolTable(kernel, module);
+      if (table === undefined || table.defined.length === 0) continue;
+      const names = readNames(kernel, table);
+      for (const symbol of table.defined) {
+        const hash = hashAt(names, table.nameOffset(symbol));
+        if (!this.#first.has(hash)) this.#first.set(hash, this.#modules.length * MODULE + symbol);
+      }
+      this.#modules.push({ ...table, names });
+    }
   }
+
+  find(name: string): Gva | undefined {
+    const wanted = Buffer.from(`${name}\0`, "latin1");
+    const first = this.#first.get(hashAt(wanted, 0));
+    if (first === undefined) return undefined;
+    const module = this.#modules[Math.floor(first / MODULE)];
+    if (module !== undefined && isCalled(module, first % MODULE, wanted)) {
+      return gva(module.address(first % MODULE));
+    }
+    // HOSTILE: another name was made to have the same hash.
+    for (const each of this.#modules) {
+      this.#kernel.budget.step(Math.ceil(each.defined.length / SYMBOLS_PER_STEP));
+      const symbol = each.defined.find((index) => isCalled(each, index, wanted));
+      if (symbol !== undefined) return gva(each.address(symbol));
+    }
+    return undefined;
+  }
+}
+
+/** Names lie one after the other: they are read at once, the last one up to its end. */
+function readNames(kernel: KernelReader, { defined, strings, nameOffset }: ModuleSymbolTable) {
+  const last = defined.reduce((most, index) => Math.max(most, nameOffset(index)), 0);
+  const before = kernel.memory.bytes(strings, last);
+  const name = kernel.memory.string(gva(strings + BigInt(last)), MAX_NAME);
+  return Buffer.concat([before, Buffer.from(`${name}\0`)]);
+}
+
+/** A hash of the bytes from `start` up to a NUL: FNV-1a. */
+function hashAt(bytes: Uint8Array, start: number): number {
+  let hash = 0x811c_9dc5;
+  for (let at = start; at < bytes.length; at += 1) {
+    const byte = bytes[at] ?? 0;
+    if (byte === 0) break;
+    hash = Math.imul(hash ^ byte, 0x0100_0193);
+  }
+  return hash;
+}
+
+/** @param name with its NUL. */
+function isCalled({ names, nameOffset }: NamedSymbols, symbol: number, name: Uint8Array): boolean {
+  const start = nameOffset(symbol);
+  return name.every((byte, i) => names[start + i] === byte);
 }

@@ -1,5 +1,6 @@
 import { type Gva, gva } from "@casemate/core";
 import type { KernelReader } from "../kernel/kernel-reader.ts";
+import { readModuleSymbolTable } from "./module-symbol-table.ts";
 
 /** A symbol of a module, at its own address. */
 export interface ModuleSymbol {
@@ -16,52 +17,17 @@ export interface ModuleSymbols {
   at(address: Gva): ModuleSymbol | undefined;
 }
 
-// Elf64_Sym (ELF-64 Object File Format, 3) in words of 32 and of 64 bits.
-const SYMBOL_WORDS = 6;
-const SYMBOL_QUADS = 3;
-const NAME_WORD = 0;
-const INFO_WORD = 1;
-const VALUE_QUAD = 1;
-const SIZE_QUAD = 2;
-const SHN_UNDEF = 0;
-const SHN_LORESERVE = 0xff00;
-/** The largest modules have some 20,000 symbols. */
-const MAX_SYMBOLS = 200_000;
-const SYMBOLS_PER_STEP = 64;
 /** KSYM_NAME_LEN */
 const MAX_NAME = 512;
 
 /** Reads a module's `mod_kallsyms`; names are spelled when they are asked for. */
 export function readModuleSymbols(kernel: KernelReader, module: Gva): ModuleSymbols {
-  const type = kernel.struct("module");
-  // One whose loading has only begun has none yet.
-  if (!type.has("kallsyms->symtab") || type.pointer("kallsyms")(module) === 0n) {
-    return { at: () => undefined };
-  }
-  const count = Math.min(type.number("kallsyms->num_symtab")(module), MAX_SYMBOLS);
-  kernel.budget.step(Math.ceil(count / SYMBOLS_PER_STEP));
-  const table = type.pointer("kallsyms->symtab")(module);
-  const { buffer } = kernel.memory.bytes(table, count * SYMBOL_WORDS * 4);
-  const words = new Uint32Array(buffer);
-  const quads = new BigUint64Array(buffer);
-  const strings = type.pointer("kallsyms->strtab")(module);
-
-  const addressOf = (index: number) => quads[index * SYMBOL_QUADS + VALUE_QUAD] ?? 0n;
-  const sizeOf = (index: number) => Number(quads[index * SYMBOL_QUADS + SIZE_QUAD] ?? 0n);
-  const nameOf = (index: number) => {
-    const offset = words[index * SYMBOL_WORDS + NAME_WORD] ?? 0;
-    return kernel.memory.string(gva(strings + BigInt(offset)), MAX_NAME);
-  };
-  const sorted: number[] = [];
-  for (let index = 0; index < count; index += 1) {
-    const section = (words[index * SYMBOL_WORDS + INFO_WORD] ?? 0) >>> 16;
-    if (section === SHN_UNDEF || section >= SHN_LORESERVE) continue;
-    sorted.push(index);
-  }
-  sorted.sort((one, other) => {
-    const difference = addressOf(one) - addressOf(other);
-    return difference === 0n ? one - other : difference < 0n ? -1 : 1;
-  });
+  const table = readModuleSymbolTable(kernel, module);
+  if (table === undefined) return { at: () => undefined };
+  const { strings, address: addressOf } = table;
+  const nameOf = (index: number) =>
+    kernel.memory.string(gva(strings + BigInt(table.nameOffset(index))), MAX_NAME);
+  const sorted = table.defined.toSorted(table.compare);
 
   return {
     at(address) {
@@ -79,7 +45,7 @@ export function readModuleSymbols(kernel: KernelReader, module: Gva): ModuleSymb
         const value = addressOf(index);
         if (best !== undefined && value !== best.address) break;
         const name = nameOf(index);
-        if (isSymbol(name)) best = { name, address: gva(value), size: sizeOf(index) };
+        if (isSymbol(name)) best = { name, address: gva(value), size: table.size(index) };
       }
       return best;
     },

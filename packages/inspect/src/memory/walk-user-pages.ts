@@ -48,9 +48,14 @@ export function* walkUserPages(
 ): Generator<UserPages> {
   // Numbers of pages: exact in doubles, as addresses of 57 bits are not.
   const last = Number(end >> 12n);
+  const top = { at: root, span: ENTRIES ** (levels - 1) };
+  // The table whose entries are for single pages serves 512 of them.
+  let table = top;
   for (let page = Number(start >> 12n); page < last; ) {
     budget.step();
-    const found = findPage(physical, root, levels, page);
+    if (page % ENTRIES === 0) table = top;
+    const found = findPage(physical, table, page);
+    if (found.span === 1) table = { at: found.table, span: 1 };
     const inSpan = page % found.span;
     const pages = Math.min(found.span - inSpan, last - page);
     const address = gva(BigInt(page) << 12n);
@@ -68,27 +73,32 @@ interface Found {
   /** How many pages the entry stands for. */
   readonly span: number;
   readonly physical: number;
+  /** Where the table is that has the entry. */
+  readonly table: number;
 }
 
-function findPage(
-  physical: PhysicalReader,
-  root: number,
-  levels: PagingLevels,
-  page: number,
-): Found {
-  let table = root;
-  for (let span = ENTRIES ** (levels - 1); ; span /= ENTRIES) {
+/** A page table, and how many pages each of its entries stands for. */
+interface Table {
+  readonly at: number;
+  readonly span: number;
+}
+
+function findPage(physical: PhysicalReader, from: Table, page: number): Found {
+  let table = from.at;
+  for (let { span } = from; ; span /= ENTRIES) {
     const at = table + (Math.floor(page / span) % ENTRIES) * 8;
-    if (!physical.has(at, 8)) return { kind: "absent", span, physical: 0 };
+    if (!physical.has(at, 8)) return { kind: "absent", span, physical: 0, table };
     const low = physical.u32(at);
     const high = physical.u32(at + 4);
     const isLeaf = span === 1 || (low & PAGE_SIZE_BIT) !== 0;
     if ((low & PRESENT) !== 0) {
-      if (isLeaf) return { kind: "present", span, physical: addressOf(low, high, span) };
+      if (isLeaf) return { kind: "present", span, physical: addressOf(low, high, span), table };
       table = addressOf(low, high, 1);
     } else if (isLeaf && (low & PROTNONE) !== 0) {
-      return { kind: "present", span, physical: addressOf(~low, ~high, span) };
-    } else return { kind: low === 0 && high === 0 ? "absent" : "swapped", span, physical: 0 };
+      return { kind: "present", span, physical: addressOf(~low, ~high, span), table };
+    } else {
+      return { kind: low === 0 && high === 0 ? "absent" : "swapped", span, physical: 0, table };
+    }
   }
 }
 

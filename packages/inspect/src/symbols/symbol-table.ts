@@ -6,11 +6,19 @@ const MAX_NAME = 1024;
 /** HOSTILE: a guest may make all names equal, or others that take as long to tell apart. */
 const MAX_EQUAL = 4096;
 const MAX_UNEQUAL = 1024;
+/** How many names are kept once they were spelled: detectors ask for the same ones of every guest of a build. */
+const MAX_SPELLED = 16_384;
 
 /** Where a symbol is: counted from `_text`, or an absolute number (per-CPU variables before 6.15). */
 export interface SymbolPlace {
   readonly offset: number;
   readonly absolute: boolean;
+}
+
+/** The first character of a symbol is its type letter, as `nm` gives it. */
+interface SpelledSymbol {
+  readonly name: string;
+  readonly type: string;
 }
 
 /**
@@ -26,12 +34,16 @@ export class SymbolTable {
   readonly #blob: KallsymsBlob;
   readonly #hashes: NameHashes | undefined;
   readonly #known = new Map<string, SymbolPlace | undefined>();
+  readonly #spelled = new Map<number, SpelledSymbol>();
+  /** What names are made of. */
+  readonly #tokens: readonly string[];
   /** The value of `_text`, on the scale of `#value`. */
   readonly #text: number;
 
   constructor(blob: KallsymsBlob) {
     this.#blob = blob;
     this.count = blob.count;
+    this.#tokens = Array.from(blob.tokenIndex, (start) => spellToken(blob.tokenTable, start));
     this.#hashes = blob.sequence === undefined ? new NameHashes(blob) : undefined;
     const text = this.#indexOf("_text") ?? this.#indexOf("_stext");
     this.#text = text === undefined ? 0 : this.#value(text);
@@ -53,23 +65,26 @@ export class SymbolTable {
 
   /** Name, type letter and distance of the symbol at or before `offset` (from `_text`). */
   at(offset: number): { name: string; type: string; distance: number } | undefined {
-    const after = this.#firstWhere((place) => place.offset > offset);
+    const after = this.#firstFrom(offset + 1);
     if (after === 0) return undefined;
     const last = this.#place(after - 1);
     if (last.absolute) return undefined;
     // The first of several at one address is the one the kernel shows.
-    const low = this.#firstWhere((place) => place.offset >= last.offset);
-    return { ...this.#spell(low), distance: offset - last.offset };
+    const { name, type } = this.#spell(this.#firstFrom(last.offset));
+    return { name, type, distance: offset - last.offset };
   }
 
-  /** The first symbol that is not absolute (those come first) and beyond what `isBeyond` tells; they are sorted. */
-  #firstWhere(isBeyond: (place: SymbolPlace) => boolean): number {
+  /** The first symbol that is not absolute (those come first) and not before `offset`; they are sorted. */
+  #firstFrom(offset: number): number {
+    const { offsets, addressing } = this.#blob;
+    const mayBeAbsolute = addressing === "absolute-percpu";
+    const value = offset + this.#text;
     let low = 0;
     let high = this.count;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      const place = this.#place(middle);
-      if (place.absolute || !isBeyond(place)) low = middle + 1;
+      const isAbsolute = mayBeAbsolute && (offsets[middle] ?? 0) >= 0;
+      if (isAbsolute || this.#value(middle) < value) low = middle + 1;
       else high = middle;
     }
     return low;
@@ -78,7 +93,7 @@ export class SymbolTable {
   /** Every symbol in the order of addresses. */
   *walk(): Generator<SymbolPlace & { readonly name: string; readonly type: string }> {
     for (let index = 0; index < this.count; index += 1) {
-      yield { ...this.#spell(index), ...this.#place(index) };
+      yield { ...split(this.#expand(index)), ...this.#place(index) };
     }
   }
 
@@ -151,8 +166,17 @@ export class SymbolTable {
     return at;
   }
 
-  #spell(index: number): { name: string; type: string } {
-    const { names, tokenTable, tokenIndex } = this.#blob;
+  #spell(index: number): SpelledSymbol {
+    const known = this.#spelled.get(index);
+    if (known !== undefined) return known;
+    const spelled = split(this.#expand(index));
+    if (this.#spelled.size < MAX_SPELLED) this.#spelled.set(index, spelled);
+    return spelled;
+  }
+
+  /** Type letter and name, out of the tokens that they are made of: `kallsyms_expand_symbol`. */
+  #expand(index: number): string {
+    const { names } = this.#blob;
     let at = this.#position(index);
     let length = names[at] ?? 0;
     at += 1;
@@ -162,14 +186,19 @@ export class SymbolTable {
     }
     let text = "";
     for (let i = 0; i < length && text.length < MAX_NAME; i += 1) {
-      const token = names[at + i] ?? 0;
-      for (let from = tokenIndex[token] ?? 0; ; from += 1) {
-        const character = tokenTable[from] ?? 0;
-        if (character === 0) break;
-        text += String.fromCharCode(character);
-      }
+      text += this.#tokens[names[at + i] ?? 0] ?? "";
     }
-    // The first character is the type letter, as `nm` gives it.
-    return { name: text.slice(1), type: text.slice(0, 1) };
+    return text;
   }
+}
+
+function split(text: string): SpelledSymbol {
+  return { name: text.slice(1), type: text.slice(0, 1) };
+}
+
+/** The token that begins at `start`, up to its NUL. HOSTILE: there may be none for long. */
+function spellToken(table: Uint8Array, start: number): string {
+  const token = table.subarray(start, start + MAX_NAME);
+  const end = token.indexOf(0);
+  return Buffer.from(end < 0 ? token : token.subarray(0, end)).toString("latin1");
 }

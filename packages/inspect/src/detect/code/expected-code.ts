@@ -26,17 +26,19 @@ export class ExpectedCode {
   }
 
   u8(at: CodeAddress): number {
-    return this.bytes(at, 1)[0] ?? 0;
+    const segment = this.#find(at, 1);
+    return segment?.bytes[at - segment.start] ?? 0;
   }
 
   i32(at: CodeAddress): number {
-    const [a = 0, b = 0, c = 0, d = 0] = this.bytes(at, 4);
-    return a | (b << 8) | (c << 16) | (d << 24);
+    return this.u8(at) | (this.u8(at + 1) << 8) | (this.u8(at + 2) << 16) | (this.u8(at + 3) << 24);
   }
 
   write(at: CodeAddress, bytes: ArrayLike<number>): void {
-    const place = this.bytes(at, bytes.length);
-    if (place.length === bytes.length) place.set(bytes);
+    const segment = this.#find(at, bytes.length);
+    if (segment === undefined) return;
+    const offset = at - segment.start;
+    for (let i = 0; i < bytes.length; i += 1) segment.bytes[offset + i] = bytes[i] ?? 0;
   }
 
   #find(at: CodeAddress, length: number): CodeSegment | undefined {

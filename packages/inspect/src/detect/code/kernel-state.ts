@@ -78,8 +78,8 @@ export class KernelState {
 
   /** The name of the function of the kernel image that begins at `at`. */
   functionAt(at: CodeAddress): string | undefined {
-    const found = this.kernel.symbolAt(this.gva(at));
-    return found?.offset === 0 ? found.name : undefined;
+    const found = this.symbolize(this.gva(at));
+    return found?.offset === 0 && found.module === undefined ? found.name : undefined;
   }
 
   gva(at: CodeAddress): Gva {

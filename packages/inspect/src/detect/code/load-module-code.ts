@@ -186,12 +186,18 @@ class Linker {
     this.#addresses = addresses;
     this.#module = module;
     this.#state = state;
-    this.#findForeign();
   }
 
   /** @param live what the guest holds there, to tell apart what has the same name. */
   relocate(section: number, bytes: Uint8Array, address: CodeAddress, live?: Uint8Array): void {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const words = live && new DataView(live.buffer, live.byteOffset, live.byteLength);
+    const seenAt = (offset: number) => {
+      if (words === undefined || offset + 4 > words.byteLength) return undefined;
+      // The operand of an instruction that was patched since tells nothing.
+      const isPatched = offset > 0 && words.getUint8(offset - 1) !== view.getUint8(offset - 1);
+      return isPatched ? undefined : words.getInt32(offset, true);
+    };
     for (const relocation of this.#object.relocations(section)) {
       const { offset, type, addend } = relocation;
       const isWide = type === ABSOLUTE_64 || type === RELATIVE_64;
@@ -199,7 +205,7 @@ class Linker {
       const isRelative = RELATIVE_32.has(type) || type === RELATIVE_64;
       if (!isRelative && !isWide && !ABSOLUTE_32.has(type)) continue;
       const base = addend - (isRelative ? address + offset : 0);
-      const seen = live === undefined ? undefined : wordAt(live, offset);
+      const seen = seenAt(offset);
       const target = this.#resolve(relocation, seen === undefined ? undefined : (seen - base) | 0);
       const value = (target + base) | 0;
       view.setInt32(offset, value, true);
@@ -218,30 +224,23 @@ class Linker {
       if (isEmpty && this.#module.isOwn(this.#state.gva(seen))) return seen;
       return value;
     }
-    const known = this.#foreign.get(name);
+    const known = this.#findForeign(name);
     if (seen === undefined || seen === known || seen >= 0) return known ?? 0;
     // Functions of different files may have the same name.
     return this.#module.nameAt(this.#state.gva(seen)) === name ? seen : (known ?? 0);
   }
 
-  /** Where the kernel and other modules have what this module needs. */
-  #findForeign(): void {
-    for (const section of this.#object.sections.keys()) {
-      for (const { symbol: index } of this.#object.relocations(section)) {
-        const { name, section: place } = this.#object.symbol(index);
-        if (place !== 0 || name === "" || this.#foreign.has(name)) continue;
-        const { kernel } = this.#state;
-        // Variables of each processor have no address in the top 2 GiB, but theirs are of 32 bits as well.
-        const found = kernel.hasSymbol(name)
-          ? Number(BigInt.asIntN(32, kernel.symbol(name)))
-          : this.#module.findSymbol(name);
-        this.#foreign.set(name, found);
-      }
+  /** Where the kernel or another module has what this module needs. */
+  #findForeign(name: string): CodeAddress | undefined {
+    if (name === "") return undefined;
+    if (!this.#foreign.has(name)) {
+      const { kernel } = this.#state;
+      // Variables of each processor have no address in the top 2 GiB, but theirs are of 32 bits as well.
+      const found = kernel.hasSymbol(name)
+        ? Number(BigInt.asIntN(32, kernel.symbol(name)))
+        : this.#module.findSymbol(name);
+      this.#foreign.set(name, found);
     }
+    return this.#foreign.get(name);
   }
-}
-
-function wordAt(bytes: Uint8Array, offset: number): number | undefined {
-  if (offset + 4 > bytes.length) return undefined;
-  return new DataView(bytes.buffer, bytes.byteOffset + offset, 4).getInt32(0, true);
 }

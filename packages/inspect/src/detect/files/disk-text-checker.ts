@@ -63,7 +63,7 @@ export function diskTextChecker(
       }
       if (sound.get(index) === page) continue;
       const seen = files.page(page).subarray(0, length);
-      if (isOnDiskSo(text.digests, index, seen)) sound.set(index, page);
+      if (isOnDiskSo(text, index, seen)) sound.set(index, page);
       else changed.push({ index, at: page, seen });
     }
     inspection.looked();
@@ -111,9 +111,14 @@ export function diskTextChecker(
     if (!file.isOnDisk) return; // Memory is all there is of it.
     const kept = isKnown && known.text.state === "known" ? known.text : undefined;
     const text = kept ?? readDiskText(file, inspection);
-    if (text.state === "unknown") inspection.missed(`${file.path} on the disk`, text.reason);
-    else compare(file, text);
-    now.set(file.inode, { version: file.version, text });
+    if (text.state === "unknown") {
+      inspection.missed(`${file.path} on the disk`, text.reason);
+      now.set(file.inode, { version: file.version, text });
+      return;
+    }
+    compare(file, text);
+    const { bytes: _, ...rest } = text;
+    now.set(file.inode, { version: file.version, text: rest });
   };
 }
 

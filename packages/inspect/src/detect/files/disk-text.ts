@@ -18,6 +18,8 @@ export type DiskText =
       readonly digests: Buffer;
       /** NT_GNU_BUILD_ID, or else the first page, as hexadecimal digits. */
       readonly identity: string;
+      /** The file itself, in the look that read it. */
+      readonly bytes?: Uint8Array;
     }
   | { readonly state: "unknown"; readonly reason: string };
 
@@ -31,7 +33,7 @@ export function readDiskText(file: ProgramFile, inspection: Inspection): DiskTex
   for (let page = 0; page < pages; page += 1) {
     digestPage(bytes.subarray(page * PAGE, (page + 1) * PAGE)).copy(digests, page * DIGEST);
   }
-  return { state: "known", digests, identity: identifyProgram(bytes) };
+  return { state: "known", digests, identity: identifyProgram(bytes), bytes };
 }
 
 /** The file's bytes on the disk, or why there are none that are the same file's. */
@@ -55,9 +57,17 @@ export function readDiskFile(
   }
 }
 
-/** Whether a page is the one that the disk has. */
-export function isOnDiskSo(digests: Buffer, page: number, bytes: Uint8Array): boolean {
-  return digestPage(bytes).equals(digests.subarray(page * DIGEST, (page + 1) * DIGEST));
+/** Whether the page of number `page` is the one that the disk has. */
+export function isOnDiskSo(
+  { digests, bytes }: DiskText & { state: "known" },
+  page: number,
+  seen: Uint8Array,
+): boolean {
+  if (bytes !== undefined) {
+    const onDisk = bytes.subarray(page * PAGE, page * PAGE + seen.length);
+    return Buffer.compare(onDisk, seen) === 0;
+  }
+  return digestPage(seen).equals(digests.subarray(page * DIGEST, (page + 1) * DIGEST));
 }
 
 /** What tells versions of a program apart, out of its first page: its build-id, or else all of the page. */
