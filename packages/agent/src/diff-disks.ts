@@ -1,6 +1,6 @@
 import { flushCompileCache } from "node:module";
-import { openDiskFiles } from "@casemate/host/open-disk-files";
-import type { DiffOptions, Sections, SystemDiff } from "@casemate/scan";
+import { openDiskFiles, type ReadThrough } from "@casemate/host/open-disk-files";
+import type { DiffOptions, Sections, SystemDiff, SystemDisk } from "@casemate/scan";
 import { diffSystems } from "@casemate/scan/diff-systems";
 import { ReadTrace } from "@casemate/scan/read-trace";
 import { dropPrivileges } from "./confined/drop-privileges.ts";
@@ -20,22 +20,24 @@ type Images = readonly (readonly string[])[];
  *
  * A process that is root stops being it for good once the files are open. Throws `disk/*`.
  */
-export function diffDisks<Rows extends Record<keyof Rows, object>>(
+export async function diffDisks<Rows extends Record<keyof Rows, object>>(
   images: { readonly before: Images; readonly after: Images },
   sections: Sections<Rows>,
   options: Omit<DiffOptions<Rows>, "trace">,
-): DiskDiff<Rows> {
+): Promise<DiskDiff<Rows>> {
   const takenAt = new Date();
   using opened = new DisposableStack();
   const trace = new ReadTrace();
-  const open = (side: Images) =>
-    side.map((paths) => {
-      const { disk } = opened.use(
-        openDiskFiles(paths, options.key, (file, identity) => trace.through(file, identity)),
-      );
-      return { name: paths[0] ?? "", reader: disk };
-    });
-  const disks = { before: open(images.before), after: open(images.after) };
+  const through: ReadThrough = (file, identity) => trace.through(file, identity);
+  const open = async (side: Images) => {
+    const disks: SystemDisk[] = [];
+    for (const paths of side) {
+      const { disk } = opened.use(await openDiskFiles(paths, options.key, through));
+      disks.push({ name: paths[0] ?? "", reader: disk });
+    }
+    return disks;
+  };
+  const disks = { before: await open(images.before), after: await open(images.after) };
   flushCompileCache(); // nobody may write there, so Node could not at the end
   dropPrivileges();
   return {

@@ -34,7 +34,7 @@ async function openGivenDisk(paths: readonly string[]) {
   const { openDiskFiles } = await import("@casemate/host/open-disk-files");
   const { attachWithDisks } = await import("./inspector/attach-with-disks.ts");
   const { DiskFiles } = await import("./inspector/disk-files.ts");
-  const opened = openDiskFiles(paths);
+  const opened = await openDiskFiles(paths);
   const find: FindKernel = (memory, options) => attachWithDisks(memory, [opened.disk], options);
   const files: GuestFiles = new DiskFiles([opened.disk]);
   return { find, files, [Symbol.dispose]: () => opened[Symbol.dispose]() };

@@ -1,5 +1,6 @@
 import { type BigIntStats, closeSync, constants, existsSync, fstatSync, openSync } from "node:fs";
 import type { NonEmpty } from "@casemate/core";
+import type { BlockReader } from "@casemate/formats/disk";
 import { openDiskFiles } from "@casemate/host/open-disk-files";
 import type { DiskLayer, LayeredDisk } from "@casemate/scan/scan-reusing";
 
@@ -15,11 +16,12 @@ const MAX_LAYERS = 32;
 const SETTLED_NS = 2_000_000_000n;
 
 /** Opens the image at `paths`, and by itself what each of the other files is. Throws `disk/*`. */
-export function openLayers(paths: readonly string[]): OpenLayers {
+export async function openLayers(paths: readonly string[]): Promise<OpenLayers> {
   using undo = new DisposableStack();
-  const readers = paths
-    .slice(0, MAX_LAYERS)
-    .map((_, i) => undo.use(openDiskFiles(paths.slice(i))).disk);
+  const readers: BlockReader[] = [];
+  for (const i of paths.slice(0, MAX_LAYERS).keys()) {
+    readers.push(undo.use(await openDiskFiles(paths.slice(i))).disk);
+  }
   const files = paths.map((named) => {
     const path = existsSync(named) ? named : named.slice(0, Math.max(0, named.lastIndexOf("#")));
     const fd = undo.adopt(openSync(path, constants.O_RDONLY | constants.O_NONBLOCK), closeSync);
@@ -30,7 +32,8 @@ export function openLayers(paths: readonly string[]): OpenLayers {
     const identities = own.map(({ identity }) => identity);
     return { reader, identity: identities.includes(undefined) ? undefined : identities.join() };
   });
-  const [top = { reader: openDiskFiles(paths).disk, identity: undefined }, ...below] = layers;
+  const [top = { reader: (await openDiskFiles(paths)).disk, identity: undefined }, ...below] =
+    layers;
   const whole: NonEmpty<DiskLayer> = [top, ...below];
   const before = files.map(({ fd }) => describe(fstatSync(fd, { bigint: true })));
   const opened = undo.move();

@@ -72,7 +72,7 @@ before(async () => {
     assert.ok(rows.length > 0);
   }
   guest = await askGuest();
-  using opened = openDiskFiles([overlay, image.disk]);
+  using opened = await openDiskFiles([overlay, image.disk]);
   const disks = [{ name: "vda", reader: opened.disk }];
   scan = scanSystem(disks, runningSections(memory), { budget: milliseconds(60_000) });
 });

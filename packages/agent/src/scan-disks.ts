@@ -1,6 +1,6 @@
 import { flushCompileCache } from "node:module";
 import { openDiskFiles } from "@casemate/host/open-disk-files";
-import type { ScanOptions, Sections, SystemScan } from "@casemate/scan";
+import type { ScanOptions, Sections, SystemDisk, SystemScan } from "@casemate/scan";
 // Not by the whole package: what matches advisories takes longer to load than a scan takes.
 import { scanSystem } from "@casemate/scan/scan-system";
 import { dropPrivileges } from "./confined/drop-privileges.ts";
@@ -17,17 +17,18 @@ export interface DiskScan<Rows extends Record<keyof Rows, object>> extends Syste
  *
  * A process that is root stops being it for good once the files are open. Throws `disk/*`.
  */
-export function scanDisks<Rows extends Record<keyof Rows, object>>(
+export async function scanDisks<Rows extends Record<keyof Rows, object>>(
   images: readonly (readonly string[])[],
   sections: Sections<Rows>,
   options: ScanOptions<Rows>,
-): DiskScan<Rows> {
+): Promise<DiskScan<Rows>> {
   const takenAt = new Date();
   using opened = new DisposableStack();
-  const disks = images.map((paths) => {
-    const { disk } = opened.use(openDiskFiles(paths, options.key));
-    return { name: paths[0] ?? "", reader: disk };
-  });
+  const disks: SystemDisk[] = [];
+  for (const paths of images) {
+    const { disk } = opened.use(await openDiskFiles(paths, options.key));
+    disks.push({ name: paths[0] ?? "", reader: disk });
+  }
   flushCompileCache(); // nobody may write there, so Node could not at the end
   dropPrivileges();
   return {

@@ -135,7 +135,7 @@ test("HostAgent.inspect: a guest whose types were erased is read with those of t
 test("attachWithDisks: a dump whose types were erased is read with the disk of its guest, and with no other", async () => {
   await using ram = await openMemoryImage(memory);
   assert.throws(() => attach(ram), { code: "kernel/no-btf" });
-  using opened = openDiskFiles([overlay, image.disk]);
+  using opened = await openDiskFiles([overlay, image.disk]);
   const kernel = attachWithDisks(ram, [opened.disk], { profiles: new ProfileCache() });
   assert.equal(kernel.facts.types, "disk");
   assert.equal(kernel.facts.release, image.kernel.release);

@@ -53,7 +53,7 @@ await using guest = await bootTestGuest({
 });
 const [processes, modules] = (await guest.console.output(PREPARE)).trim().split(" ");
 await using seen = await attachToGuest(guest);
-using files = labFiles(guest.kernel, await ensureImage({ cacheDir: labCacheDir }));
+using files = await labFiles(guest.kernel, await ensureImage({ cacheDir: labCacheDir }));
 
 /** Sweeps `runs` times; each begins with what the one before kept, or with nothing. */
 async function measureSweeps(

@@ -58,8 +58,9 @@ export {
 } from "./match/match-inventories.ts";
 export type { VulnerabilityFinding } from "./match/vulnerability-finding.ts";
 export type { Missed } from "./missed.ts";
+export { type DocumentFormat, documentFormats } from "./output/document-formats.ts";
 export type { Finding, FindingKind, FindingRule } from "./output/finding.ts";
-export { type DocumentFormat, documentFormats, formatDocument } from "./output/format-document.ts";
+export { formatDocument } from "./output/format-document.ts";
 export type { ScanReport } from "./output/scan-report.ts";
 export type { InstalledPackage, PackageType } from "./packages/installed-package.ts";
 export type { KernelState } from "./running/kernel-states.ts";

@@ -1,47 +1,14 @@
-import { readFileSync } from "node:fs";
-import type { DiskScan } from "@casemate/agent/scan-disks";
-import { CasemateError, milliseconds } from "@casemate/core";
-import type { InventoryRows, SectionName } from "@casemate/scan";
-import {
-  type DocumentFormat,
-  documentFormats,
-  formatDocument,
-} from "@casemate/scan/format-document";
+import { documentFormats } from "@casemate/scan/document-formats";
 import { inventory, inventorySections } from "@casemate/scan/inventory";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Context } from "../context.ts";
-import { printScan } from "../output/scan.ts";
-import { readOwnVersion } from "../own-version.ts";
 import { readRules } from "../read-rules.ts";
-import { checkBaseline, saveBaseline } from "./scan/baseline.ts";
-import { diffDisksCommand } from "./scan/diff-disks.ts";
-import { type FollowOptions, followFiles } from "./scan/follow-files.ts";
-import { judgeScans } from "./scan/judge-scans.ts";
-import type { AdvisoryMatcher } from "./scan/read-advisories.ts";
-import { scanStates } from "./scan/scan-states.ts";
+import { chooseSections, verifyRules } from "./scan/choose-sections.ts";
+import type { FollowOptions } from "./scan/follow-files.ts";
+import { readKeyFile } from "./scan/read-secret-file.ts";
+import type { ScanOptions } from "./scan/scan-options.ts";
 import type { VmScanOrder } from "./scan/walk-states.ts";
-
-/** What is for a VM alone. */
-type VmOption = "snapshot" | "allStates" | "running" | "data" | "request";
-
-interface ScanOptions extends Pick<VmScanOrder, VmOption> {
-  readonly disk?: readonly string[];
-  readonly follow?: boolean;
-  readonly only?: readonly SectionName[];
-  readonly all?: boolean;
-  readonly diff?: readonly string[];
-  readonly saveBaseline?: string;
-  readonly paths?: readonly string[];
-  readonly baseline?: string;
-  readonly keyFile?: string;
-  readonly rules?: readonly string[];
-  readonly everyFile?: boolean;
-  readonly saltFile?: string;
-  readonly cache?: string;
-  readonly advisories?: string | true;
-  readonly format: "table" | "json" | DocumentFormat;
-  readonly budget: number;
-}
+import { wrongUse } from "./scan/wrong-use.ts";
 
 const defaultBudgetMs = 60_000;
 
@@ -83,83 +50,25 @@ export function configureScan(command: Command, context: Context): void {
     .option("--json", "print JSON, as --format json")
     .addHelpText("after", `\nSections:\n${describeSections()}`)
     .action(async (vm: string | undefined, options: ScanOptions) => {
-      const { format } = options;
-      if (options.follow === true) {
-        await followFiles(
-          ...followed(vm, options),
-          context,
-          context.output.json || format === "json",
-        );
-        return;
+      // Only what is needed is loaded: what asks a control plane takes as long to load as a scan takes.
+      const { diff, saveBaseline, paths, baseline, format, follow } = options;
+      if (follow === true) {
+        const order = followed(vm, options);
+        const isJson = context.output.json || format === "json";
+        const { followFiles } = await import("./scan/follow-files.ts");
+        await followFiles(...order, context, isJson);
+      } else if (vm !== undefined) {
+        const order = await orderOf(vm, options);
+        const { scanStates } = await import("./scan/scan-states.ts");
+        await scanStates(order, format, context);
+      } else if ((diff ?? saveBaseline ?? paths ?? baseline) !== undefined) {
+        const { compareFiles } = await import("./scan/compare-files.ts");
+        await compareFiles(options, context);
+      } else {
+        const { scanFiles } = await import("./scan/scan-files.ts");
+        await scanFiles(options, context);
       }
-      if (vm !== undefined) {
-        await scanStates(await orderOf(vm, options), format, context);
-        return;
-      }
-      if (await compare(options, context)) return;
-      const version = readOwnVersion(); // before privileges are dropped, which may be needed to read it
-      const matchAdvisories = await prepareAdvisories(options, context); // before, as well
-      const scanned = await run(options);
-      const vulnerabilities = matchAdvisories?.(scanned);
-      const scan = { ...scanned, ...(vulnerabilities === undefined ? {} : { vulnerabilities }) };
-      if (context.output.json || format === "json") context.output.document("SystemScan", scan);
-      else if (format === "table") printScan(scan, context.output);
-      else context.output.value(formatDocument(format, { ...scan, version }));
-      if (scan.missed.length > 0) {
-        process.stderr.write(
-          `casemate: ${scan.missed.length} of it could not be looked at: see what was missed.\n`,
-        );
-      }
-      if ((vulnerabilities?.uncovered ?? []).length > 0) {
-        process.stderr.write("casemate: not all packages could be matched with advisories.\n");
-      }
-      context.exitWith(judgeScans([scan]));
     });
-}
-
-async function prepareAdvisories(
-  { advisories, only, data }: ScanOptions,
-  { environment }: Context,
-): Promise<AdvisoryMatcher | undefined> {
-  if (advisories === undefined) return undefined;
-  if (only?.includes("packages") === false) {
-    throw wrong("advisories are on packages and they are left out, expected --only packages");
-  }
-  const { readAdvisories } = await import("./scan/read-advisories.ts");
-  return await readAdvisories(advisories, data ?? environment.dataDirectory);
-}
-
-/** Does what compares with another state, if that is asked for. */
-async function compare(options: ScanOptions, context: Context): Promise<boolean> {
-  const { disk, diff, saveBaseline: saved, paths, baseline, format, only, keyFile } = options;
-  const asked = [diff, saved, baseline].filter((each) => each !== undefined).length;
-  if (asked === 0 && paths === undefined) return false;
-  if (disk === undefined) throw wrong("no disk is given, expected --disk FILE");
-  if (asked > 1) throw wrong("expected one of --diff, --save-baseline and --baseline");
-  if (options.rules !== undefined) throw wrong("a comparison puts no file to rules");
-  if (options.advisories !== undefined) throw wrong("a comparison matches no advisories");
-  if (format !== "table" && format !== "json") {
-    throw wrong(`a comparison is no ${format} document, expected table or json`);
-  }
-  if (only !== undefined && diff === undefined) throw wrong("a baseline has no sections");
-  if ((saved === undefined) !== (paths === undefined)) {
-    throw wrong("expected --save-baseline FILE and --paths GLOB together");
-  }
-  const far = paths?.find((path) => !path.startsWith("/"));
-  if (far !== undefined) throw wrong(`path ${far} does not begin at the root, expected /${far}`);
-  const key = keyFile === undefined ? undefined : { passphrase: readKeyFile(keyFile) };
-  const common = { budget: milliseconds(options.budget), key };
-  const images = parseImages(disk);
-  const json = { ...context, output: { ...context.output, json: true } };
-  const here = format === "json" ? json : context;
-  if (diff !== undefined) {
-    const states = { before: images, after: parseImages(diff) };
-    const files = only === undefined;
-    await diffDisksCommand(states, { ...common, only: chosen(options), files }, here);
-  } else if (saved !== undefined) {
-    await saveBaseline(images, { file: saved, paths: paths ?? [] }, common, here);
-  } else if (baseline !== undefined) await checkBaseline(images, baseline, common, here);
-  return true;
 }
 
 /** What is seen of a running VM's files is told as it comes: there is nothing to choose. */
@@ -169,125 +78,38 @@ function followed(
 ): readonly [string, FollowOptions] {
   const [other] = Object.keys(others).filter((name) => name !== "json");
   if (vm === undefined || other !== undefined) {
-    throw wrong(`expected VM --follow${other === undefined ? "" : ` without --${other}`}`);
+    throw wrongUse(`expected VM --follow${other === undefined ? "" : ` without --${other}`}`);
   }
-  if (format !== "table" && format !== "json") throw wrong(`events are no ${format} document`);
+  if (format !== "table" && format !== "json") throw wrongUse(`events are no ${format} document`);
   return [vm, { data, request }];
 }
 
 async function orderOf(vm: string, options: ScanOptions): Promise<VmScanOrder> {
   const { disk, diff, saveBaseline: saved, baseline, keyFile, saltFile, cache } = options;
   const { snapshot, allStates, running, advisories, ...others } = options;
-  if (disk !== undefined) throw wrong(`both VM ${vm} and --disk are given, expected one of them`);
+  if (disk !== undefined)
+    throw wrongUse(`both VM ${vm} and --disk are given, expected one of them`);
   if (diff !== undefined || saved !== undefined || baseline !== undefined) {
-    throw wrong("a comparison is of disks, expected --disk FILE");
+    throw wrongUse("a comparison is of disks, expected --disk FILE");
   }
   if (advisories !== undefined) {
-    throw wrong("of VMs `casemate exposed` tells, expected --disk FILE");
+    throw wrongUse("of VMs `casemate exposed` tells, expected --disk FILE");
   }
   if ((saltFile ?? cache) !== undefined) {
-    throw wrong("of VMs the control plane keeps salt and results, expected --disk FILE");
+    throw wrongUse("of VMs the control plane keeps salt and results, expected --disk FILE");
   }
   if (snapshot !== undefined && allStates === true) {
-    throw wrong("expected one of --snapshot and --all-states");
+    throw wrongUse("expected one of --snapshot and --all-states");
   }
   if (running === true && (snapshot ?? allStates) !== undefined) {
-    throw wrong("memory is of now and snapshots are of the past, expected --running alone");
+    throw wrongUse("memory is of now and snapshots are of the past, expected --running alone");
   }
   verifyRules(options);
   return {
-    ...{ ...others, snapshot, allStates, running, vm, only: chosen(options) },
+    ...{ ...others, snapshot, allStates, running, vm, only: chooseSections(options) },
     rules: await readRules(options.rules),
     passphrase: keyFile === undefined ? undefined : readKeyFile(keyFile),
   };
-}
-
-const parseImages = (disks: readonly string[]) => disks.map((files) => files.split(","));
-
-/** The sections that are asked for; malware is looked for where there are rules, and not else. */
-function chosen({
-  only,
-  all = false,
-  rules,
-}: { readonly [Name in "only" | "all" | "rules"]?: ScanOptions[Name] | undefined }):
-  | readonly SectionName[]
-  | undefined {
-  if (only !== undefined || (!all && rules === undefined)) return only;
-  return inventorySections.filter((name) =>
-    name === "malware" ? rules !== undefined : all || inventory[name].isOnRequest !== true,
-  );
-}
-
-async function run({
-  disk,
-  running,
-  only,
-  all,
-  keyFile,
-  format,
-  budget,
-  rules,
-  everyFile,
-  saltFile,
-  cache,
-}: ScanOptions): Promise<DiskScan<InventoryRows>> {
-  if (disk === undefined) throw wrong("no disk is given, expected --disk FILE");
-  if (running === true) throw wrong("files have no memory, expected a VM with --running");
-  verifyRules({ rules, everyFile, only });
-  const isBill = format === "cyclonedx" || format === "spdx";
-  if (isBill && only?.includes("packages") === false) {
-    throw wrong(
-      `a ${format} document is of packages and they are left out, expected --only packages`,
-    );
-  }
-  if (cache !== undefined && (keyFile ?? rules ?? saltFile) !== undefined) {
-    throw wrong("what keys open and what rules and salts find is not kept, expected no --cache");
-  }
-  // In this process: a second one would take longer to start than the scan takes.
-  const { scanDisks } = await import("@casemate/agent/scan-disks");
-  const images = disk.map((files) => files.split(","));
-  const key = keyFile === undefined ? undefined : { passphrase: readKeyFile(keyFile) };
-  const salt = saltFile === undefined ? undefined : readSecretFile("salt", saltFile);
-  // Rules are read here: once the disks are open, nobody may.
-  using prepared =
-    rules === undefined && salt === undefined
-      ? undefined
-      : (await import("@casemate/scan/inventory-with")).inventoryWith({
-          ...{ salt, rules: await readRules(rules), allFiles: everyFile },
-        });
-  const options = {
-    budget: milliseconds(budget),
-    only: isBill ? (only ?? (["packages"] as const)) : chosen({ only, all, rules }),
-  };
-  if (cache !== undefined) {
-    const { scanKeptDisks } = await import("@casemate/agent/scan-kept-disks");
-    const kept = { directory: cache, scanner: `casemate ${readOwnVersion()}` };
-    return scanKeptDisks(images, inventory, { ...options, ...kept });
-  }
-  return scanDisks(images, prepared?.sections ?? inventory, { ...options, key });
-}
-
-type RuleOptions = {
-  readonly [Name in "rules" | "everyFile" | "only"]?: ScanOptions[Name] | undefined;
-};
-
-function verifyRules({ rules, everyFile, only }: RuleOptions): void {
-  if (rules === undefined && (everyFile === true || only?.includes("malware") === true)) {
-    throw wrong("no rules are given, expected --rules PATH");
-  }
-}
-
-/** All of its bytes, as `cryptsetup --key-file` takes them. */
-const readKeyFile = (path: string): Uint8Array => readSecretFile("key", path);
-
-function readSecretFile(what: string, path: string): Uint8Array {
-  try {
-    return readFileSync(path);
-  } catch (cause) {
-    throw wrong(
-      `${what} file ${path} is not readable (${cause instanceof Error ? cause.message : cause})`,
-    );
-  }
 }
 
 function describeSections(): string {
@@ -300,10 +122,4 @@ function describeSections(): string {
 function parseMilliseconds(text: string): number {
   if (/^[1-9]\d{0,6}$/.test(text)) return Number(text);
   throw new InvalidArgumentError("Expected a budget of 1 to 9999999 milliseconds.");
-}
-
-function wrong(seen: string): CasemateError {
-  return new CasemateError("usage", `Cannot scan: ${seen}.`, {
-    next: "Run `casemate scan --help` to see what it takes.",
-  });
 }

@@ -19,8 +19,13 @@ export function renderLine(value: object): string {
   return harmless(JSON.stringify(value, keepNumbers));
 }
 
-const harmless = (text: string): string => `${text.replaceAll(steering, escapeUnit)}\n`;
+function harmless(text: string): string {
+  // Most are plain, and Unicode's classes take as long to compile as a small answer to make.
+  return `${plain.test(text) ? text : text.replaceAll(steering, escapeUnit)}\n`;
+}
 
+/** Printable ASCII and ends of lines. */
+const plain = /^[\n -~]*$/;
 /** What JSON.stringify lets through though a terminal acts on it; line ends are JSON's own. */
 const steering = /[^\P{C}\n]|[\p{Zl}\p{Zp}]/gu;
 

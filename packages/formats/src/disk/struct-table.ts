@@ -22,6 +22,8 @@ const WIDTHS = { u8: 1, u16: 2, u32: 4, u64: 8 } as const;
 /** A struct of a specification as a table: what its bytes are called, where they are, how long it is. */
 export class StructTable<const Table extends Fields> {
   readonly size: number;
+  /** Where each field is, for what is read so often that making all of its values takes too long. */
+  readonly at: { readonly [Name in keyof Table]: Table[Name][0] };
   readonly #fields: readonly (readonly [name: string, offset: number, type: FieldType])[];
   readonly #littleEndian: boolean;
 
@@ -29,6 +31,8 @@ export class StructTable<const Table extends Fields> {
   constructor(name: string, order: "little" | "big", size: number, table: Table) {
     this.size = size;
     this.#littleEndian = order === "little";
+    const offsets = Object.entries(table).map(([field, [offset]]) => [field, offset]);
+    this.at = Object.fromEntries(offsets); // one of each field, as the table has it
     this.#fields = Object.entries(table).map(([field, [offset, type]]) => [field, offset, type]);
     let end = 0;
     for (const [field, offset, type] of this.#fields) {

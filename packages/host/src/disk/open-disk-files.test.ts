@@ -8,7 +8,7 @@ import { test } from "node:test";
 import { MiB } from "@casemate/core";
 import { openDiskFiles } from "./open-disk-files.ts";
 
-test("openDiskFiles: a chain of encrypted qcow2 images, with its key alone", (t) => {
+test("openDiskFiles: a chain of encrypted qcow2 images, with its key alone", async (t) => {
   const directory = mkdtempSync(join(tmpdir(), "casemate-encrypted-"));
   t.after(() => rmSync(directory, { recursive: true, force: true }));
   const [raw, key, base, top] = ["disk.raw", "key", "base.qcow2", "top.qcow2"].map((name) =>
@@ -42,12 +42,12 @@ test("openDiskFiles: a chain of encrypted qcow2 images, with its key alone", (t)
   );
 
   const passphrase = Buffer.from("correct horse");
-  using opened = openDiskFiles([top, base], { passphrase });
+  using opened = await openDiskFiles([top, base], { passphrase });
   const read = Buffer.alloc(bytes.length);
   opened.disk.read(0, read);
   assert.ok(read.equals(bytes));
-  assert.throws(() => openDiskFiles([top, base]), { code: "disk/encrypted" });
-  assert.throws(() => openDiskFiles([base], { passphrase: Buffer.from("wrong") }), {
+  await assert.rejects(openDiskFiles([top, base]), { code: "disk/encrypted" });
+  await assert.rejects(openDiskFiles([base], { passphrase: Buffer.from("wrong") }), {
     code: "disk/encrypted",
   });
 });

@@ -3,13 +3,13 @@ import { CasemateError } from "@casemate/core";
 import {
   type BlockReader,
   guessImageFormat,
+  type ImageLayer,
   type LuksKey,
   openImageChain,
 } from "@casemate/formats/disk";
 import { FileReader } from "./file-reader.ts";
 import { guessForeignFormat } from "./foreign-format.ts";
 import type { OpenDisk } from "./open-disk.ts";
-import { openForeignDisk } from "./open-foreign-disk.ts";
 
 /** What each file of an image is to be read through; `identity` is the same for the same file alone. */
 export type ReadThrough = (file: BlockReader, identity: string) => BlockReader;
@@ -22,13 +22,14 @@ export type ReadThrough = (file: BlockReader, identity: string) => BlockReader;
  *
  * Throws `disk/not-found`, `disk/unreadable`, `disk/incomplete`, `disk/damaged`, `disk/unsupported`, `disk/encrypted`.
  */
-export function openDiskFiles(
+export async function openDiskFiles(
   paths: readonly string[],
   key?: LuksKey,
   through: ReadThrough = (file) => file,
-): OpenDisk {
+): Promise<OpenDisk> {
   using undo = new DisposableStack();
-  const layers = paths.map((named) => {
+  const layers: ImageLayer[] = [];
+  for (const named of paths) {
     const { path, snapshot } = splitSnapshot(named);
     const fd = undo.adopt(openForReading(path), closeSync);
     const file = new FileReader(fd, path);
@@ -36,14 +37,14 @@ export function openDiskFiles(
     if (foreign === undefined) {
       const { dev, ino } = fstatSync(fd);
       const read = through(file, `${dev}:${ino}`);
-      return { file: read, format: guessImageFormat(file), key, snapshot };
+      layers.push({ file: read, format: guessImageFormat(file), key, snapshot });
+      continue;
     }
-    return {
-      file: undo.use(openForeignDisk(file, foreign)).disk,
-      format: "raw" as const,
-      snapshot,
-    };
-  });
+    // What talks to QEMU takes as long to load as all else, and is mostly not needed.
+    const { openForeignDisk } = await import("./open-foreign-disk.ts");
+    const { disk } = undo.use(openForeignDisk(file, foreign));
+    layers.push({ file: disk, format: "raw", snapshot });
+  }
   const disk = openImageChain(layers);
   const opened = undo.move();
   return { disk, [Symbol.dispose]: () => opened.dispose() };

@@ -13,6 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { CasemateError } from "@casemate/core";
 import { type BlockReader, openFileSystem } from "@casemate/formats/disk";
 import { foreignFormats, guessForeignFormat } from "./foreign-format.ts";
 import { openDiskFiles } from "./open-disk-files.ts";
@@ -50,8 +51,8 @@ const images: readonly (readonly [format: string, options: readonly string[]])[]
 ];
 
 for (const [format, options] of images) {
-  test(`openDiskFiles: ${format} ${options.join(" ")}, byte for byte`, () => {
-    using opened = openDiskFiles([convert(format, options)]);
+  test(`openDiskFiles: ${format} ${options.join(" ")}, byte for byte`, async () => {
+    using opened = await openDiskFiles([convert(format, options)]);
     const { disk } = opened;
     assert.equal(disk.size, bytes.length);
     const seen = Buffer.alloc(disk.size);
@@ -66,22 +67,22 @@ for (const [format, options] of images) {
   });
 }
 
-test("openDiskFiles: a layer of qcow2 above a disk of another format", () => {
+test("openDiskFiles: a layer of qcow2 above a disk of another format", async () => {
   const base = convert("vmdk", [], "base.vmdk");
   const top = at("top.qcow2");
   run("qemu-img", "create", "-q", "-f", "qcow2", "-F", "vmdk", "-b", base, top);
   run("qemu-io", "-f", "qcow2", "-c", "write -P 7 1M 64k", top);
-  using opened = openDiskFiles([top, base]);
+  using opened = await openDiskFiles([top, base]);
   const seen = Buffer.alloc(2 * MIB);
   opened.disk.read(0, seen);
   const expected = Buffer.from(bytes.subarray(0, seen.length)).fill(7, MIB, MIB + 65_536);
   assert.ok(seen.equals(expected));
 });
 
-test("openForeignDisk: the process has no rights, no network, no file, and ends with the disk", () => {
+test("openForeignDisk: the process has no rights, no network, no file, and ends with the disk", async () => {
   const before = new Set(children());
   const image = convert("vdi");
-  const opened = openDiskFiles([image]);
+  const opened = await openDiskFiles([image]);
   const [pid = 0, ...others] = children().filter((each) => !before.has(each));
   assert.deepEqual(others, []);
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
@@ -109,7 +110,7 @@ test("openForeignDisk: the process ends with the one that reads, however that en
   const script = `
     import { openDiskFiles } from ${JSON.stringify(join(import.meta.dirname, "open-disk-files.ts"))};
     import { readFileSync, writeSync } from "node:fs";
-    globalThis.opened = openDiskFiles([${JSON.stringify(image)}]);
+    globalThis.opened = await openDiskFiles([${JSON.stringify(image)}]);
     writeSync(1, readFileSync(\`/proc/self/task/\${process.pid}/children\`));
     process.kill(process.pid, "SIGKILL");`;
   const args = ["--input-type=module-typescript", "--eval", script];
@@ -131,7 +132,7 @@ function stateOf(pid: number): string {
   }
 }
 
-test("openDiskFiles: images whose bytes are partly in other files are refused", () => {
+test("openDiskFiles: images whose bytes are partly in other files are refused", async () => {
   const flat = convert("vmdk", ["-o", "subformat=monolithicFlat"], "flat.vmdk");
   const base = convert("vmdk", [], "parent.vmdk");
   const layer = at("layer.vmdk");
@@ -145,15 +146,15 @@ test("openDiskFiles: images whose bytes are partly in other files are refused", 
   description.write('RW 1 FLAT "/etc/shadow" 0\n', 512);
   writeFileSync(described, description);
   for (const image of [flat, layer, qed, described]) {
-    assert.throws(() => openDiskFiles([image]), { code: "disk/incomplete" }, image);
+    await assert.rejects(openDiskFiles([image]), { code: "disk/incomplete" }, image);
   }
   assert.ok(readdirSync(scratch).includes("raw"));
 });
 
-test("openDiskFiles: what QEMU refuses is damaged, in its words", () => {
+test("openDiskFiles: what QEMU refuses is damaged, in its words", async () => {
   const image = convert("vhdx", [], "cut.vhdx");
   truncateSync(image, 100_000);
-  assert.throws(() => openDiskFiles([image]), {
+  await assert.rejects(openDiskFiles([image]), {
     code: "disk/damaged",
     message: /qemu-storage-daemon says/,
   });
@@ -165,7 +166,7 @@ test("openForeignDisk: a file that cannot be read is an error of the disk", () =
   const file: BlockReader = {
     size: image.length,
     read(offset, target) {
-      if (offset + target.length > limit) openDiskFiles(["/nonexistent"]);
+      if (offset + target.length > limit) throw new CasemateError("disk/unreadable", "Gone.");
       target.set(image.subarray(offset, offset + target.length));
     },
   };

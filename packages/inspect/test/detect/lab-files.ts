@@ -9,7 +9,7 @@ import type { Kernel, LabImage } from "@casemate/lab";
 import type { GuestFiles } from "../../src/index.ts";
 
 /** The files that a test guest of `kernel` has: the lab's own copies of them, and its disk before it was started. */
-export function labFiles(kernel: Kernel, image: LabImage): GuestFiles & Disposable {
+export async function labFiles(kernel: Kernel, image: LabImage): Promise<GuestFiles & Disposable> {
   const modules = new Map<string, string>();
   for (const file of readdirSync(kernel.modulesDirectory, { recursive: true, encoding: "utf8" })) {
     const [, name] = /^(.+)\.ko(\.\w+)?$/.exec(basename(file)) ?? [];
@@ -17,7 +17,7 @@ export function labFiles(kernel: Kernel, image: LabImage): GuestFiles & Disposab
   }
   let unpacked: Buffer | undefined;
   using undo = new DisposableStack();
-  const { disk } = undo.use(openDiskFiles([image.disk]));
+  const { disk } = undo.use(await openDiskFiles([image.disk]));
   const files = openFileSystem(disk);
   const held = undo.move();
   return {

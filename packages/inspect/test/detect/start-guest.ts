@@ -38,7 +38,7 @@ export async function startGuest(
       ...options,
     }),
   );
-  const files = undo.use(labFiles(kernel, image));
+  const files = undo.use(await labFiles(kernel, image));
   const signatures = undo.use(labRules());
   const guest = undo.use(await GuestEditor.open(machine, { files, signatures }));
   const owned = undo.move();

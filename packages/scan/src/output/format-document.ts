@@ -1,13 +1,10 @@
 import type { JsonObject } from "@casemate/core";
+import type { DocumentFormat } from "./document-formats.ts";
 import { findingsOf } from "./findings-of.ts";
 import { formatCycloneDx } from "./format-cyclonedx.ts";
 import { formatSarif } from "./format-sarif.ts";
 import { formatSpdx } from "./format-spdx.ts";
 import type { ScanReport } from "./scan-report.ts";
-
-/** Documents of other people's formats that a scan can be. */
-export const documentFormats = ["cyclonedx", "spdx", "sarif"] as const;
-export type DocumentFormat = (typeof documentFormats)[number];
 
 /** A scan in that format; its sections that are findings are among the report's. */
 export function formatDocument(format: DocumentFormat, report: ScanReport): JsonObject {

@@ -21,7 +21,7 @@ export async function saveBaseline(
   // Before privileges are dropped, which may be needed to write there.
   const fd = createFile(file);
   try {
-    const { found, missed } = scanDisks(images, { files: baselineSection(paths) }, options);
+    const { found, missed } = await scanDisks(images, { files: baselineSection(paths) }, options);
     const { files = [] } = found;
     writeFileSync(fd, formatBaseline({ paths, files }));
     if (context.output.json) context.output.document("BaselineSaved", summary(files, missed, file));
@@ -45,7 +45,7 @@ export async function checkBaseline(
   const { scanDisks } = await import("@casemate/agent/scan-disks");
   const baseline = parseBaseline(readText(file), file);
   const sections = { files: baselineSection(baseline.paths) };
-  const { found, missed, subject, takenAt } = scanDisks(images, sections, options);
+  const { found, missed, subject, takenAt } = await scanDisks(images, sections, options);
   const changes = compareBaseline(baseline, found.files ?? [], missed);
   if (context.output.json) {
     context.output.document("BaselineDiff", { subject, takenAt, baseline: file, changes, missed });

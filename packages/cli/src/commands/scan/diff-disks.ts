@@ -13,7 +13,7 @@ export async function diffDisksCommand(
   context: Context,
 ): Promise<void> {
   const { diffDisks } = await import("@casemate/agent/diff-disks");
-  const diff = diffDisks(images, inventory, options);
+  const diff = await diffDisks(images, inventory, options);
   if (context.output.json) context.output.document("SystemDiff", diff);
   else printDiff(diff, context.output);
   const missed = diff.before.missed.length + diff.after.missed.length;

@@ -1,5 +1,6 @@
 import { CasemateError } from "@casemate/core";
-import { type DocumentFormat, formatDocument } from "@casemate/scan/format-document";
+import type { DocumentFormat } from "@casemate/scan/document-formats";
+import { formatDocument } from "@casemate/scan/format-document";
 import type { Context } from "../../context.ts";
 import { printable } from "../../output/printable.ts";
 import { printScan } from "../../output/scan.ts";

@@ -2,17 +2,23 @@ const REPLACEMENT = "\ufffd";
 /** A byte that is no UTF-8 becomes this and the byte, as PEP 383 ("surrogateescape") has it. */
 const ESCAPE = 0xdc00;
 
-/** A name as a string that no other bytes give: files are found by it, whatever its bytes are. */
-export function decodeName(bytes: Uint8Array): string {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const text = buffer.toString("utf8");
-  if (!text.includes(REPLACEMENT) || Buffer.from(text).equals(buffer)) return text;
+/**
+ * The name in `bytes` from `start` to before `end`, as a string that no other bytes give: files are found by it,
+ * whatever its bytes are.
+ */
+export function decodeName(bytes: Buffer, start = 0, end = bytes.length): string {
+  const text = bytes.toString("utf8", start, end);
+  return text.includes(REPLACEMENT) ? decodeExactly(bytes.subarray(start, end), text) : text;
+}
+
+function decodeExactly(bytes: Buffer, text: string): string {
+  if (Buffer.from(text).equals(bytes)) return text;
   let name = "";
   for (let at = 0; at < bytes.length; ) {
-    const length = characterLength(buffer, at);
+    const length = characterLength(bytes, at);
     name +=
       length > 0
-        ? buffer.toString("utf8", at, at + length)
+        ? bytes.toString("utf8", at, at + length)
         : String.fromCharCode(ESCAPE + (bytes[at] ?? 0));
     at += Math.max(length, 1);
   }

@@ -25,7 +25,7 @@ export function* walkDirectoryItem(bytes: Buffer, what: string): Generator<Named
       const seen = `an entry of ${bytes.length - at} bytes with a name of ${length}`;
       throw damaged(what, seen, "names that end within their item");
     }
-    const name = decodeName(bytes.subarray(start, start + length));
+    const name = decodeName(bytes, start, start + length);
     yield { name, location: parseKey(bytes, at) };
     at = end;
   }

@@ -9,10 +9,9 @@ const LEVELS = 3;
 const POINTER_BYTES = 4;
 
 /** Finds the blocks of a file that has pointers to them, as all have in ext2 and ext3. */
-export function blockMap(volume: Ext4Blocks, { block, stat }: Ext4Inode): FindRun {
+export function blockMap(volume: Ext4Blocks, { block: root, stat }: Ext4Inode): FindRun {
   const what = `the blocks of inode ${stat.inode}`;
   const perBlock = volume.superblock.blockSize / POINTER_BYTES;
-  const root = Buffer.from(block);
   return (logical) => {
     if (logical < DIRECT)
       return runIn(volume, root.subarray(0, DIRECT * POINTER_BYTES), logical, what);

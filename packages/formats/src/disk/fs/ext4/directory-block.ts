@@ -51,7 +51,7 @@ export function* walkDirectoryBlock(
     const isDot = nameLength === 1 && block[start] === 0x2e;
     const isDotDot = nameLength === 2 && block[start] === 0x2e && block[start + 1] === 0x2e;
     if (inode !== 0 && nameLength > 0 && !isDot && !isDotDot) {
-      yield { inode, name: decodeName(block.subarray(start, start + nameLength)) };
+      yield { inode, name: decodeName(block, start, start + nameLength) };
     }
     at += length;
   }

@@ -3,6 +3,7 @@ import { StructTable } from "../../struct-table.ts";
 import type { FileStat, FileType } from "../file-node.ts";
 import { damaged } from "./ext4-error.ts";
 
+const BLOCK_BYTES = 60;
 /** Linux 6.12, fs/ext4/ext4.h, `struct ext4_inode`: the first 128 bytes. */
 const INODE = new StructTable("ext4_inode", "little", 128, {
   i_mode: [0x00, "u16"],
@@ -13,7 +14,7 @@ const INODE = new StructTable("ext4_inode", "little", 128, {
   i_gid: [0x18, "u16"],
   i_links_count: [0x1a, "u16"],
   i_flags: [0x20, "u32"],
-  i_block: [0x28, 60],
+  i_block: [0x28, BLOCK_BYTES],
   i_generation: [0x64, "u32"],
   i_size_high: [0x6c, "u32"],
   l_i_uid_high: [0x78, "u16"],
@@ -23,8 +24,7 @@ const INODE = new StructTable("ext4_inode", "little", 128, {
 /** The fields after them, as far as `i_extra_isize` reaches. */
 const EXTRA = { i_checksum_hi: 0x82, i_ctime_extra: 0x84, i_mtime_extra: 0x88 } as const;
 const EXTRA_SIZE_AT = 0x80;
-const CHECKSUM_LO_AT = 0x7c;
-const NO_CHECKSUM = new Uint8Array(2);
+const CHECKSUM_BYTES = 2;
 
 /** `EXT4_*_FL`. */
 export const InodeFlag = {
@@ -51,9 +51,9 @@ export interface Ext4Inode {
   readonly generation: number;
   readonly flags: number;
   /** `i_block`: pointers to blocks, the root of a tree of extents, a link's target or data. */
-  readonly block: Uint8Array;
+  readonly block: Buffer;
   /** The rest of the inode, where extended attributes are; empty in inodes of 128 bytes. */
-  readonly attributes: Uint8Array;
+  readonly attributes: Buffer;
   /** What checksums of its blocks begin with; `undefined` where there are none. */
   readonly checksumSeed: number | undefined;
 }
@@ -70,21 +70,26 @@ export function parseExt4Inode(
   seed: number | undefined,
   isVerified = false,
 ): Ext4Inode {
-  const raw = INODE.parse(bytes);
-  const extra = bytes.length > INODE.size ? bytes.readUInt16LE(EXTRA_SIZE_AT) : 0;
+  const { at } = INODE;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const u16 = (place: number) => view.getUint16(place, true);
+  const u32 = (place: number) => view.getUint32(place, true);
+  const extra = bytes.length > INODE.size ? u16(EXTRA_SIZE_AT) : 0;
   const extraEnd = INODE.size + extra;
   if (extraEnd > bytes.length || extra % 4 !== 0) {
     throw damaged(`inode ${inode}`, `i_extra_isize ${extra}`, `at most ${bytes.length - 128}`);
   }
-  const type = FILE_TYPES[raw.i_mode >>> 12];
+  const mode = u16(at.i_mode);
+  const type = FILE_TYPES[mode >>> 12];
   if (type === undefined) {
-    throw damaged(`inode ${inode}`, `i_mode 0o${raw.i_mode.toString(8)}`, "a type of file");
+    throw damaged(`inode ${inode}`, `i_mode 0o${mode.toString(8)}`, "a type of file");
   }
-  const checksumSeed = seed === undefined ? undefined : seedOf(seed, inode, raw.i_generation);
-  const hasHigh = extraEnd >= EXTRA.i_checksum_hi + 2;
+  const generation = u32(at.i_generation);
+  const checksumSeed = seed === undefined ? undefined : seedOf(seed, inode, generation);
+  const hasHigh = extraEnd >= EXTRA.i_checksum_hi + CHECKSUM_BYTES;
   if (checksumSeed !== undefined && !isVerified) {
-    const high = hasHigh ? bytes.readUInt16LE(EXTRA.i_checksum_hi) : 0;
-    const stored = raw.l_i_checksum_lo + high * 0x1_0000;
+    const high = hasHigh ? u16(EXTRA.i_checksum_hi) : 0;
+    const stored = u16(at.l_i_checksum_lo) + high * 0x1_0000;
     const whole = checksumOf(bytes, checksumSeed, hasHigh);
     const seen = hasHigh ? whole : whole & 0xffff;
     if (seen !== stored) {
@@ -97,27 +102,33 @@ export function parseExt4Inode(
   }
   // Symbolic links and devices keep to the lower half, which is all they need.
   const isLong = type === "file" || type === "directory";
-  const size = raw.i_size_lo + (isLong ? raw.i_size_high * 2 ** 32 : 0);
+  const size = u32(at.i_size_lo) + (isLong ? u32(at.i_size_high) * 2 ** 32 : 0);
   if (!Number.isSafeInteger(size)) throw damaged(`inode ${inode}`, `a size of ${size}`, "less");
-  const time = (seconds: number, at: number) =>
-    toMilliseconds(seconds, at + 4 <= extraEnd ? bytes.readUInt32LE(at) : 0);
+  const time = (place: number, extraPlace: number) =>
+    toMilliseconds(u32(place), extraPlace + 4 <= extraEnd ? u32(extraPlace) : 0);
+  const flags = u32(at.i_flags);
   return {
     stat: {
       inode,
       type,
-      mode: raw.i_mode & 0o7777,
-      uid: raw.i_uid + raw.l_i_uid_high * 0x1_0000,
-      gid: raw.i_gid + raw.l_i_gid_high * 0x1_0000,
+      mode: mode & 0o7777,
+      uid: u16(at.i_uid) + u16(at.l_i_uid_high) * 0x1_0000,
+      gid: u16(at.i_gid) + u16(at.l_i_gid_high) * 0x1_0000,
       size,
-      links: raw.i_links_count,
-      modifiedMs: time(raw.i_mtime, EXTRA.i_mtime_extra),
-      changedMs: time(raw.i_ctime, EXTRA.i_ctime_extra),
-      encrypted: (raw.i_flags & InodeFlag.encrypt) !== 0,
+      links: u16(at.i_links_count),
+      modifiedMs: time(at.i_mtime, EXTRA.i_mtime_extra),
+      changedMs: time(at.i_ctime, EXTRA.i_ctime_extra),
+      encrypted: (flags & InodeFlag.encrypt) !== 0,
     },
-    generation: raw.i_generation,
-    flags: raw.i_flags,
-    block: raw.i_block,
-    attributes: bytes.subarray(Math.min(extraEnd, bytes.length)),
+    generation,
+    flags,
+    // Most files are passed by without a look at what is in them.
+    get block() {
+      return bytes.subarray(at.i_block, at.i_block + BLOCK_BYTES);
+    },
+    get attributes() {
+      return bytes.subarray(extraEnd);
+    },
     checksumSeed,
   };
 }
@@ -127,19 +138,22 @@ function toMilliseconds(seconds: number, extra: number): number {
   return ((seconds | 0) + (extra & 3) * 2 ** 32) * 1000 + (extra >>> 2) / 1e6;
 }
 
+/** For all inodes, one after the other. */
+const words = new DataView(new ArrayBuffer(8));
+const wordBytes = new Uint8Array(words.buffer);
+
 function seedOf(seed: number, inode: number, generation: number): number {
-  const words = Buffer.alloc(8);
-  words.writeUInt32LE(inode, 0);
-  words.writeUInt32LE(generation, 4);
-  return crc32c(seed, words);
+  words.setUint32(0, inode, true);
+  words.setUint32(4, generation, true);
+  return crc32c(seed, wordBytes);
 }
 
 /** The checksum's own bytes count as zeros. */
 function checksumOf(bytes: Buffer, seed: number, hasHigh: boolean): number {
-  let crc = crc32c(seed, bytes.subarray(0, CHECKSUM_LO_AT));
-  crc = crc32c(crc, NO_CHECKSUM);
-  if (!hasHigh) return crc32c(crc, bytes.subarray(CHECKSUM_LO_AT + 2));
-  crc = crc32c(crc, bytes.subarray(CHECKSUM_LO_AT + 2, EXTRA.i_checksum_hi));
-  crc = crc32c(crc, NO_CHECKSUM);
-  return crc32c(crc, bytes.subarray(EXTRA.i_checksum_hi + 2));
+  const counted = new Uint8Array(bytes);
+  const low = INODE.at.l_i_checksum_lo;
+  counted.fill(0, low, low + CHECKSUM_BYTES);
+  const high = EXTRA.i_checksum_hi;
+  if (hasHigh) counted.fill(0, high, high + CHECKSUM_BYTES);
+  return crc32c(seed, counted);
 }

@@ -21,7 +21,7 @@ interface Node {
 /** Finds blocks in a file's tree of extents. HOSTILE: each node must be a level lower than the one above it. */
 export function extentTree(volume: Ext4Blocks, inode: Ext4Inode): FindRun {
   const what = `the extents of inode ${inode.stat.inode}`;
-  const root = parseNode(Buffer.from(inode.block), what);
+  const root = parseNode(inode.block, what);
   // Reads go on where the one before ended: its leaf is at hand.
   let leaf = root;
   let leafStart = 0;

@@ -26,9 +26,8 @@ export function inlineData(inode: Ext4Inode): Buffer {
 }
 
 /** The value of `system.data`; empty where there is none. */
-function findSystemData({ attributes, stat }: Ext4Inode): Buffer {
+function findSystemData({ attributes: bytes, stat }: Ext4Inode): Buffer {
   const what = `the attributes of inode ${stat.inode}`;
-  const bytes = Buffer.from(attributes.buffer, attributes.byteOffset, attributes.length);
   if (bytes.length < HEADER_BYTES || bytes.readUInt32LE(0) !== MAGIC) return Buffer.alloc(0);
   const values = bytes.subarray(HEADER_BYTES);
   for (let at = 0; at + ENTRY.size <= values.length; ) {

@@ -42,7 +42,7 @@ export function* walkShortEntries(
       throw damaged(what, seen, `one that ends before byte ${bytes.length}`);
     }
     const inode = isWide ? readInode(bytes, inodeAt) : bytes.readUInt32BE(inodeAt);
-    yield { inode, name: decodeName(bytes.subarray(start, start + nameLength)) };
+    yield { inode, name: decodeName(bytes, start, start + nameLength) };
     at = inodeAt + inodeBytes;
   }
 }
@@ -78,7 +78,7 @@ export function* walkDataEntries(
     }
     if (!isFree) {
       const nameAt = at + DATA_ENTRY_BYTES;
-      const name = decodeName(bytes.subarray(nameAt, nameAt + nameLength));
+      const name = decodeName(bytes, nameAt, nameAt + nameLength);
       if (name !== "." && name !== "..") yield { inode: readInode(bytes, at), name };
     }
     at += length;
