@@ -1,25 +1,27 @@
 import assert from "node:assert/strict";
-import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chown, mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ensureImage, GuestConsole, type LabImage, labCacheDir } from "@casemate/lab";
 import { ControlPlane, casemate, type Ended } from "../test/control-plane.fixture.ts";
+import {
+  type LeakyTemplate,
+  makeLeakyTemplate,
+  signature,
+  startGuest,
+} from "../test/leaky-guests.fixture.ts";
 
 const stack = new AsyncDisposableStack();
 let control: ControlPlane;
 let guest: GuestConsole;
 let uuid: string;
-/** The template's disk, which web01's is a layer above. */
-let base: string;
-/** The private key that lies on it. */
-let leaked: string;
-
-/** Harmless, and in no other file. */
-const signature = "CASEMATE-TEST-SIGNATURE-7f3a";
+let image: LabImage;
+/** What web01's disk is a layer above, and those of the others. */
+let template: LeakyTemplate;
 
 // biome-ignore lint/suspicious/noExplicitAny: documents are walked into as they are
 type Json = any;
@@ -39,67 +41,16 @@ const scan = (...words: readonly string[]): Promise<Answered> =>
 
 before(async () => {
   control = stack.use(await ControlPlane.open());
-  const { scratch, pool, daemon, libvirt } = control;
-  const image = await ensureImage({ cacheDir: labCacheDir });
-  base = join(pool, "golden.raw");
-  await makeTemplate(scratch, image);
-  const disk = join(pool, "web01.qcow2");
-  execFileSync("qemu-img", [...["create", "-q", "-f", "qcow2", "-b", base, "-F", "raw", disk]]);
-  const { uid, gid } = await stat(pool);
-  for (const file of [base, disk]) await chown(file, uid, gid);
-  const consoleSocket = join(daemon.directory, "web01.console");
-  ({ uuid } = await libvirt.defineDomain(`
-    <domain type="qemu"><name>web01</name><memory unit="MiB">384</memory>
-      <os><type arch="x86_64" machine="q35">hvm</type>
-        <kernel>${image.kernel.vmlinuz}</kernel><initrd>${image.initramfs}</initrd>
-        <cmdline>console=ttyS0 quiet cryptomgr.notests root=/dev/vda casemate.hostname=web01 casemate.role=build</cmdline>
-      </os>
-      <features><acpi/><apic/></features>
-      <cpu mode="maximum"><feature name="cx16" policy="disable"/></cpu>
-      <devices>
-        <disk type="file" device="disk"><driver name="qemu" type="qcow2"/>
-          <source file="${disk}"/><target dev="vda" bus="virtio"/></disk>
-        <serial type="null"><target port="0"/></serial>
-        <serial type="unix"><source mode="bind" path="${consoleSocket}"/><target port="1"/></serial>
-        <rng model="virtio"><backend model="random">/dev/urandom</backend></rng>
-      </devices>
-    </domain>`));
-  await libvirt.start(uuid);
-  await libvirt.defineDomain(`
-    <domain type="qemu"><name>golden</name><memory unit="MiB">384</memory>
-      <os><type arch="x86_64" machine="q35">hvm</type></os>
-      <devices><disk type="file" device="disk"><driver name="qemu" type="raw"/>
-        <source file="${base}"/><target dev="vda" bus="virtio"/></disk></devices>
-    </domain>`);
+  image = await ensureImage({ cacheDir: labCacheDir });
+  template = await makeLeakyTemplate(control, image);
+  const web01 = await startGuest(control, image, template, { name: "web01", role: "build" });
+  ({ uuid } = web01);
   await control.start();
-  guest = stack.use(await GuestConsole.open(consoleSocket));
+  guest = stack.use(await GuestConsole.open(web01.console));
   await guest.waitUntilReady();
   await guest.output("until [ -e /run/lab-ready ]; do sleep 0.2; done");
 });
 after(() => stack.disposeAsync());
-
-/**
- * The lab's image with what somebody forgot there: a key, and a file that rules know. Of its programs those are
- * left out that are many and never run here: each takes YARA-X some milliseconds.
- */
-async function makeTemplate(scratch: string, { disk, kernel }: LabImage): Promise<void> {
-  const key = join(scratch, "key");
-  execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "deploy", "-f", key]);
-  leaked = await readFile(key, "utf8");
-  const sample = join(scratch, "sample");
-  await writeFile(sample, `#!/bin/sh\necho ${signature}\n`);
-  execFileSync("qemu-img", ["convert", "-O", "raw", disk, base]);
-  const commands = join(scratch, "debugfs");
-  const libraries = "/usr/lib/x86_64-linux-gnu";
-  const idle = [`/usr/lib/modules/${kernel.release}/kernel`, `${libraries}/gconv`];
-  const lines = [
-    `write ${key} /root/deploy`,
-    `write ${sample} /usr/local/sample`,
-    ...[...idle, `${libraries}/perl-base`, "/usr/share/perl5"].map((path) => `unlink ${path}`),
-  ];
-  await writeFile(commands, `${lines.join("\n")}\n`);
-  execFileSync("debugfs", ["-w", "-f", commands, base], { stdio: "ignore" });
-}
 
 /** A feed that says of the guest's own tzdata that all before `fixed` has a hole. */
 const feed = (name: string, fixed: string) =>
@@ -219,10 +170,12 @@ async function approveScan(...words: readonly string[]): Promise<string> {
   return id;
 }
 
-test("casemate scan: a leaked key, a test signature and a missing update, in a running guest, its snapshot and its template", async () => {
+test("casemate scan: a leaked key, a test signature and a missing update, in three running guests, their snapshots and their template", async () => {
   await control.addPerson("sofia", "security-officer");
-
-  // The guest leaks one of its own, after its snapshot was made.
+  // Two more that boot meanwhile: what they write is seen as it is at one moment.
+  const db01 = await startGuest(control, image, template, { name: "db01", role: "db" });
+  const build01 = await startGuest(control, image, template, { name: "build01", role: "build" });
+  // web01 leaks one of its own, after its snapshot was made.
   await guest.output("ssh-keygen -q -t ed25519 -N '' -f /home/ci/id && sync");
   const prints = await guest.output("ssh-keygen -lf /root/deploy; ssh-keygen -lf /home/ci/id");
   const [deployed = "", own = ""] = prints.split(/\r?\n/).map((line) => line.split(" ")[1]);
@@ -230,17 +183,8 @@ test("casemate scan: a leaked key, a test signature and a missing update, in a r
   await mkdir(rules);
   const rule = `rule test_signature { strings: $a = "${signature}" condition: $a }`;
   await writeFile(join(rules, "test.yar"), rule);
-  const wanted = [
-    "--budget",
-    "300000",
-    "--rules",
-    rules,
-    "--only",
-    "packages",
-    "secrets",
-    "malware",
-    "--json",
-  ];
+  const quick = ["--only", "packages", "secrets", "--json"];
+  const wanted = ["--rules", rules, "--only", "packages", "secrets", "malware", "--json"];
 
   const keysOf = ({ document: { found } }: Answered): readonly Json[] =>
     found.secrets.filter(
@@ -252,28 +196,49 @@ test("casemate scan: a leaked key, a test signature and a missing update, in a r
       .sort();
   const hits = ({ document: { found } }: Answered) =>
     found.malware.map(({ path, rule: hit, namespace }: Json) => [path, hit, namespace]);
-  const scans: readonly (readonly [string, Answered])[] = [
-    ["running", await scanApproved("web01", ...wanted)],
-    ["snapshot", await scanApproved("web01", "--snapshot", "before", ...wanted)],
-  ];
-  const golden = await scanApproved("golden", "--only", "packages", "secrets", "--json");
-  assert.deepEqual(leaks(golden), [["/root/deploy", "none", deployed]]);
-  for (const [kind, ended] of scans) {
+  const inherited = [["/root/deploy", "none", deployed]];
+  const scanBoth = async (name: string, leaked: readonly Json[], past = quick) => {
+    const now = await scanApproved(name, ...wanted);
+    assert.equal(now.document.state.consistency, "consistent");
+    assert.deepEqual(leaks(now), leaked);
+    if (name !== "web01") await control.done("root", "vm", "snapshot", name, "before");
+    const before = await scanApproved(name, "--snapshot", "before", ...past);
+    assert.deepEqual(leaks(before), inherited);
+    assert.deepEqual(
+      [now, before].map(({ document: { subject, state } }) => [subject, state.kind]),
+      [
+        [name, "running"],
+        [name, "snapshot"],
+      ],
+    );
+    return [now, before];
+  };
+  const scans = (
+    await Promise.all([
+      scanBoth("web01", [["/home/ci/id", "none", own], ...inherited], wanted),
+      scanBoth("db01", inherited),
+      scanBoth("build01", inherited),
+    ])
+  ).flat();
+  for (const ended of scans) {
     assert.equal(ended.stderr, "");
     assert.equal(ended.code, 2);
-    assert.equal(ended.document.state.kind, kind);
-    const deploy = ["/root/deploy", "none", deployed];
-    const ofGuest = ["/home/ci/id", "none", own];
-    assert.deepEqual(leaks(ended), kind === "running" ? [ofGuest, deploy] : [deploy]);
-    assert.deepEqual(hits(ended), [["/usr/local/sample", "test_signature", "test"]]);
-    assert.ok(!ended.stdout.includes(leaked.split("\n")[1] ?? ""), "the key itself is told");
+    const secret = template.leaked.split("\n")[1] ?? "";
+    assert.ok(!ended.stdout.includes(secret), "the key itself is told");
   }
+  const searched = scans.filter(({ document: { found } }) => found.malware !== undefined);
+  assert.equal(searched.length, 4);
+  for (const ended of searched) {
+    assert.deepEqual(hits(ended), [["/usr/local/sample", "test_signature", "test"]]);
+  }
+  const golden = await scanApproved("golden", ...quick);
+  assert.deepEqual(leaks(golden), inherited);
   // One secret has one fingerprint in all scans of an installation, those of files too.
   const salt = ["--salt-file", join(control.data, "scan-salt")];
-  const disk = await scan("--disk", base, ...wanted, ...salt, "--advisories");
+  const disk = await scan("--disk", template.disk, ...wanted, ...salt, "--advisories");
   assert.equal(disk.code, 2, disk.stderr);
   assert.deepEqual(hits(disk), [["/usr/local/sample", "test_signature", "test"]]);
-  const marks = [...scans.map(([, ended]) => ended), golden, disk].map((ended) =>
+  const marks = [...scans, golden, disk].map((ended) =>
     keysOf(ended).find(({ path }) => path === "/root/deploy"),
   );
   assert.equal(new Set(marks.map(({ fingerprint }) => fingerprint)).size, 1);
@@ -284,9 +249,10 @@ test("casemate scan: a leaked key, a test signature and a missing update, in a r
   );
   const exposed = await run("exposed", "--json");
   const names = exposed.document.items.map(({ vm }: Json) => vm.name);
-  assert.deepEqual(names.sort(), ["golden", "web01"]);
+  assert.deepEqual(names.sort(), ["build01", "db01", "golden", "web01"]);
   const kept = spawnSync("grep", ["-rlaF", signature, control.data], { encoding: "utf8" });
   assert.equal(kept.stdout, "", "rules are recorded");
+  for (const other of [db01, build01]) await control.libvirt.destroy(other.uuid);
 });
 
 test("casemate scan VM --follow: what happens to files, as it happens, until Ctrl-C", async () => {

@@ -40,11 +40,12 @@ export function runSections<Rows extends Record<keyof Rows, object>>(
   for (const name of only) {
     const rows: Rows[typeof name][] = [];
     found[name] = rows;
-    const { collectors = [], visitors: own = [], surveys = [] } = sections[name];
+    const { collectors = [], visitors: own = [], informed = [], surveys = [] } = sections[name];
     for (const collector of collectors) {
       attempt(look, collector.id, () => take(units.collect(look, collector), rows, budget));
     }
-    for (const visitor of own) {
+    const those = informed.map((each) => attempt(look, each.id, () => units.inform(look, each)));
+    for (const visitor of [...own, ...those.filter((each) => each !== undefined)]) {
       visitors.push({
         wants: (path, stat) => {
           const wanted = visitor.wants(path, stat);

@@ -1,4 +1,5 @@
 import type { Collector } from "./collector.ts";
+import type { InformedVisitor } from "./informed-visitor.ts";
 import type { Look } from "./look.ts";
 import type { Survey } from "./survey.ts";
 import type { Visitor } from "./visitor.ts";
@@ -29,6 +30,7 @@ export interface Section<Row extends object> {
   readonly omitted?: readonly string[];
   readonly collectors?: readonly Collector<Row>[];
   readonly visitors?: readonly Visitor<Row>[];
+  readonly informed?: readonly InformedVisitor<Row>[];
   readonly surveys?: readonly Survey<Row>[];
   /** The rows with what takes all of them to tell; done anew in every scan, wherever rows come from. */
   refine?(look: Look, rows: readonly Row[]): readonly Row[];

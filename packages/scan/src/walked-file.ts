@@ -2,6 +2,8 @@ import { type BlockReader, type FileNode, type FileStat, readBytes } from "@case
 import type { ScanBudget } from "./scan-budget.ts";
 import type { VisitedFile } from "./visitor.ts";
 
+const NOTHING: Buffer = Buffer.alloc(0);
+
 /** A file of a tree, read within the time of a scan. */
 export class WalkedFile implements VisitedFile {
   readonly path: string;
@@ -9,7 +11,7 @@ export class WalkedFile implements VisitedFile {
   readonly #node: FileNode;
   readonly #budget: ScanBudget;
   #contents: BlockReader | undefined;
-  #head: Buffer = Buffer.alloc(0);
+  #head = NOTHING;
 
   constructor(path: string, node: FileNode, budget: ScanBudget) {
     this.path = path;

@@ -10,6 +10,8 @@ export class BlockCache {
   readonly #most: number;
   /** By offset; least recently used first. */
   readonly #blocks = new Map<number, Kept<Buffer<ArrayBuffer>>>();
+  /** The one that was asked for last: mostly it is the next, too. */
+  #latest: { readonly offset: number; readonly kept: Kept<Buffer<ArrayBuffer>> } | undefined;
 
   /** @param length of each block in bytes; @param what names them in errors. */
   constructor(reader: BlockReader, length: number, limit: number, what: string) {
@@ -30,6 +32,14 @@ export class BlockCache {
   }
 
   #kept(offset: number): Kept<Buffer<ArrayBuffer>> {
+    const latest = this.#latest;
+    if (latest?.offset === offset && isUsable(latest.kept)) return latest.kept;
+    const kept = this.#find(offset);
+    this.#latest = { offset, kept };
+    return kept;
+  }
+
+  #find(offset: number): Kept<Buffer<ArrayBuffer>> {
     const known = this.#blocks.get(offset);
     if (known !== undefined && isUsable(known)) {
       this.#blocks.delete(offset);

@@ -3,8 +3,8 @@ import { createHash } from "node:crypto";
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { makeScratch } from "../system.fixture.ts";
-import { lookAtTree, runSurvey } from "./integrity.fixture.ts";
-import { packageFiles } from "./package-files.ts";
+import { lookAtTree, runSection } from "./integrity.fixture.ts";
+import { integritySections } from "./integrity-sections.ts";
 
 const sum = (text: string) => `Z:Q1${createHash("sha1").update(text).digest("base64")}`;
 
@@ -58,7 +58,7 @@ test("packageFiles: apk's packages, by SHA-1 of contents and of where links lead
       .replace("F:usr/bin\n", `F:usr/bin\nM:${own}:755\n`)
       .replace("F:etc\n", `F:etc\nM:${own}:755\n`),
   );
-  const { rows, missed } = runSurvey(lookAtTree(at("")), packageFiles);
+  const { rows, missed } = runSection(lookAtTree(at("")), integritySections.packageFiles);
   assert.deepEqual(missed, []);
   assert.deepEqual(rows.map(({ path, kind, differs }) => `${path} ${kind} ${differs}`).sort(), [
     "/etc/tool.conf changed configuration contents",

@@ -31,6 +31,6 @@ export const integritySections: Sections<IntegrityRows> = {
       { title: "MODIFIED", text: ({ modified = "-" }) => modified },
       { title: "PATH", text: ({ path }) => path },
     ],
-    surveys: [unownedPrograms],
+    informed: [unownedPrograms],
   },
 };

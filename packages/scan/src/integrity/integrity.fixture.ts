@@ -4,7 +4,7 @@ import { openFileSystem } from "@casemate/formats/disk";
 import type { Missed } from "../missed.ts";
 import { runSections } from "../run-sections.ts";
 import { ScanBudget } from "../scan-budget.ts";
-import type { Survey } from "../survey.ts";
+import type { Section } from "../section.ts";
 import { diskOf, makeScratch, run } from "../system.fixture.ts";
 import { SystemLook } from "../system-look.ts";
 
@@ -17,14 +17,13 @@ export function lookAtTree(tree: string, sizeMiB = 16): SystemLook {
   return new SystemLook(openFileSystem(diskOf(bytes)), new ScanBudget(milliseconds(60_000)));
 }
 
-/** What surveys say of a look, and what was missed. */
-export function runSurvey<Row extends object>(
+/** What a section says of a look, and what was missed. */
+export function runSection<Row extends object>(
   look: SystemLook,
-  survey: Survey<Row>,
+  rows: Section<Row>,
 ): { readonly rows: readonly Row[]; readonly missed: readonly Missed[] } {
   const budget = new ScanBudget(milliseconds(60_000));
-  const rows = { title: "rows", columns: [], surveys: [survey] };
-  const { found } = runSections<{ rows: Row }>(look, { rows }, { budget });
+  const { found } = runSections<{ rows: Row }>(look, { rows }, { budget, only: ["rows"] });
   return { rows: found.rows ?? [], missed: look.missed };
 }
 

@@ -11,9 +11,8 @@ import {
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { makeScratch, run } from "../system.fixture.ts";
-import { LARGE_FILE, lookAtTree, runSurvey } from "./integrity.fixture.ts";
-import { packageFiles } from "./package-files.ts";
-import { unownedPrograms } from "./unowned-programs.ts";
+import { LARGE_FILE, lookAtTree, runSection } from "./integrity.fixture.ts";
+import { integritySections } from "./integrity-sections.ts";
 
 const scratch = makeScratch();
 const tree = scratch.path("tree");
@@ -91,7 +90,7 @@ const askDpkg = (): readonly string[] =>
     .sort();
 
 function say() {
-  const { rows, missed } = runSurvey(lookAtTree(tree), packageFiles);
+  const { rows, missed } = runSection(lookAtTree(tree), integritySections.packageFiles);
   assert.deepEqual(missed, []);
   return rows;
 }
@@ -147,7 +146,7 @@ test("packageFiles: what is no file any more, what is elsewhere by a link, what 
   assert.ok(said.includes("/usr/bin/other no checksum"), said.join("\n"));
   assert.ok(!said.some((line) => line.includes("same one")));
   rmSync(sums);
-  const { missed } = runSurvey(lookAtTree(tree), packageFiles);
+  const { missed } = runSection(lookAtTree(tree), integritySections.packageFiles);
   assert.deepEqual(
     missed.map(({ what, code }) => [what, code]),
     [["/var/lib/dpkg/info/rival.md5sums", "scan/damaged"]],
@@ -159,7 +158,7 @@ test("unownedPrograms: what no package has, but not what alternatives lead to; o
   chmodSync(at("usr/bin/implant"), 0o4755);
   symlinkSync("/etc/alternatives/editor", at("usr/bin/editor"));
   symlinkSync("implant", at("usr/bin/alias"));
-  const { rows } = runSurvey(lookAtTree(tree), unownedPrograms);
+  const { rows } = runSection(lookAtTree(tree), integritySections.unownedPrograms);
   assert.deepEqual(rows.map(({ path, mode, type, target }) => [path, mode, type, target]).sort(), [
     ["/usr/bin/alias", "0777", "symlink", "implant"],
     ["/usr/bin/implant", "4755", "file", undefined],
@@ -170,13 +169,13 @@ test("packageFiles: without a database nothing is said to be unchanged", () => {
   const empty = scratch.path("empty");
   mkdirSync(join(empty, "usr/bin"), { recursive: true });
   writeFileSync(join(empty, "usr/bin/program"), "");
-  const { rows, missed } = runSurvey(lookAtTree(empty), packageFiles);
+  const { rows, missed } = runSection(lookAtTree(empty), integritySections.packageFiles);
   assert.deepEqual(rows, []);
   assert.deepEqual(
     missed.map(({ what, code }) => [what, code]),
     [["packageFiles", "disk/not-found"]],
   );
-  assert.deepEqual(runSurvey(lookAtTree(empty), unownedPrograms).rows, []);
+  assert.deepEqual(runSection(lookAtTree(empty), integritySections.unownedPrograms).rows, []);
 });
 
 const md5 = (text: string) => run("sh", "-c", 'printf %s "$1" | md5sum', "sh", text).slice(0, 32);

@@ -56,10 +56,14 @@ export function readPackageManifest(look: Look): PackageManifest {
   return manifest;
 }
 
+/** Directories of programs and libraries in the root, which the merged /usr has links for. */
+const MERGED = /^(?:s?bin|lib\w*)$/;
+
 /** The merged /usr: directories of the root that are links into it (file-hierarchy(7)). */
 export function readAliases(look: Look): ReadonlyMap<string, string> {
   const aliases = new Map<string, string>();
   for (const { name, open } of look.list("/")) {
+    if (!MERGED.test(name)) continue;
     const node = open();
     if (node.stat.type !== "symlink") continue;
     const target = node.target().replace(/^\/+|\/+$/g, "");

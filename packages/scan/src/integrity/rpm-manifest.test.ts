@@ -12,8 +12,9 @@ import {
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { makeScratch, run } from "../system.fixture.ts";
-import { lookAtTree, runSurvey } from "./integrity.fixture.ts";
-import { type FileDifference, packageFiles } from "./package-files.ts";
+import { lookAtTree, runSection } from "./integrity.fixture.ts";
+import { integritySections } from "./integrity-sections.ts";
+import type { FileDifference } from "./package-files.ts";
 
 const scratch = makeScratch();
 const tree = scratch.path("tree");
@@ -80,7 +81,7 @@ function askRpm(): readonly string[] {
 }
 
 function say(): readonly string[] {
-  const { rows, missed } = runSurvey(lookAtTree(tree, 64), packageFiles);
+  const { rows, missed } = runSection(lookAtTree(tree, 64), integritySections.packageFiles);
   assert.deepEqual(missed, []);
   return rows
     .map(

@@ -1,5 +1,5 @@
 import type { FileType } from "@casemate/formats/disk";
-import type { Survey } from "../survey.ts";
+import type { InformedVisitor } from "../informed-visitor.ts";
 import { readPackageManifest } from "./package-manifest.ts";
 
 /** A file among the system's programs that no package says is its own. HOSTILE: by the guest's own database. */
@@ -28,18 +28,18 @@ const COMPILED = /^(.*)\/__pycache__\/([^/]+?)\.[^/.]+(?:\.opt-\d)?\.pyc$/;
 const ALTERNATIVES = "/etc/alternatives/";
 
 /** Files in the directories of programs that belong to no package. */
-export const unownedPrograms: Survey<UnownedProgram> = {
+export const unownedPrograms: InformedVisitor<UnownedProgram> = {
   id: "unownedPrograms/manifest",
-  begin(look) {
+  wants(path, { type }) {
+    return type === "directory" || !PROGRAMS.test(path) ? "nothing" : "stat";
+  },
+  inform(look) {
     const { files } = readPackageManifest(look);
     return {
-      wants(path, { type }) {
-        if (type === "directory" || !PROGRAMS.test(path)) return "nothing";
-        // Without a database nothing is any package's: `packageFiles` says so.
-        return files.size === 0 || files.has(path) ? "nothing" : "stat";
-      },
       *visit(file) {
         const { path, stat } = file;
+        // Without a database nothing is any package's: `packageFiles` says so.
+        if (files.size === 0 || files.has(path)) return;
         const target = stat.type === "symlink" ? file.target() : undefined;
         if (target?.startsWith(ALTERNATIVES) === true) return;
         const [, directory, module] = COMPILED.exec(path) ?? [];
@@ -57,7 +57,6 @@ export const unownedPrograms: Survey<UnownedProgram> = {
           ...(source === undefined || !files.has(source) ? {} : { compiledFrom: source }),
         };
       },
-      *end() {},
     };
   },
 };

@@ -2,8 +2,8 @@ import { KiB, MiB } from "@casemate/core";
 import type { BlockReader, Qcow2Image } from "@casemate/formats/disk";
 import type { ScanBudget } from "../scan-budget.ts";
 
-/** What is written again as it was is told from what changed in pieces of this size: a sector. */
-const GRAIN = 512;
+/** What is written again as it was is told from what changed in pieces of this size: inodes of ext4 have it. */
+const GRAIN = 256;
 const PIECE = 256 * KiB;
 const WORD = Int32Array.BYTES_PER_ELEMENT;
 /** HOSTILE: an overlay may say of all of a huge disk that it has it anew; beyond so much, it is believed. */
@@ -44,7 +44,7 @@ export function findChanges(
   return changes;
 }
 
-/** Adds each piece of the size of a sector in which two stretches of `length` bytes differ. */
+/** Adds each piece of `GRAIN` in which two stretches of `length` bytes differ. */
 function addDifferences(
   one: Int32Array,
   other: Int32Array,

@@ -10,8 +10,11 @@ export interface KeptError {
 /** What one piece of a scan's work found, and what it was read from: start and end of each stretch. */
 export interface Unit {
   readonly reads: readonly number[];
-  readonly rows: readonly object[];
-  readonly missed: readonly (readonly [what: string, problem: KeptError])[];
+  /** What names led to, by their paths: the directories that tell so may change otherwise. */
+  readonly lookups?: Readonly<Record<string, string>>;
+  /** Absent where none were found: most files have none. */
+  readonly rows?: readonly object[];
+  readonly missed?: readonly (readonly [what: string, problem: KeptError])[];
   readonly thrown?: KeptError;
 }
 
@@ -24,7 +27,7 @@ export interface KeptEntry {
   /** Absent where it cannot be opened, or was not. */
   readonly stat?: PackedStat;
   readonly problem?: KeptError;
-  /** What visitors found, by their ids. */
+  /** What visitors found, by their ids; nothing where one read nothing and found nothing. */
   visits?: Record<string, Unit>;
 }
 
@@ -50,7 +53,7 @@ export interface Recipe {
   };
   /** Which system was found, and what is mounted where. */
   readonly mounted: string;
-  /** By id. */
+  /** By id; what visitors are informed by, too, by theirs. */
   readonly collectors: Record<string, Unit>;
   /** By path. */
   readonly directories: Record<string, KeptDirectory>;

@@ -7,6 +7,7 @@ import {
   traceReads,
 } from "@casemate/formats/disk";
 import type { Collector } from "../collector.ts";
+import type { InformedVisitor } from "../informed-visitor.ts";
 import type { Look } from "../look.ts";
 import type { ScanBudget } from "../scan-budget.ts";
 import { SystemLook } from "../system-look.ts";
@@ -17,7 +18,6 @@ import {
   type KeptDirectory,
   type KeptEntry,
   keepError,
-  type PackedStat,
   packStat,
   type Recipe,
   restoreError,
@@ -43,12 +43,19 @@ export interface RecordedUnitsOptions {
 /** Files of a tree beyond which nothing is kept of it: each takes a few hundred bytes. */
 const MAX_KEPT_FILES = 200_000;
 
+/** Nothing was read, and nothing found. */
+const NOTHING: Unit = { reads: [] };
+
 /** Does what was not done before or may come out otherwise now, and keeps for the next scan what it did. */
 export class RecordedUnits implements ScanUnits, KeptTree {
   readonly #sizes: readonly number[];
   readonly #budget: ScanBudget;
   readonly #opening = new ReadTrace();
   readonly #collectors: Record<string, Unit> = {};
+  /** By path, of directories that were asked for. */
+  readonly #unchanged = new Map<string, boolean>();
+  /** Ids of visitors that may go by something else now than in the scan before. */
+  readonly #informedAnew = new Set<string>();
   readonly #directories: Record<string, KeptDirectory> = {};
   readonly #entries = new Map<string, ReadonlyMap<string, KeptEntry>>();
   #previous: PreviousScan | undefined;
@@ -102,7 +109,7 @@ export class RecordedUnits implements ScanUnits, KeptTree {
   *collect<Row extends object>(look: Look, collector: Collector<Row>): Generator<Row> {
     const { id } = collector;
     const before = this.#usable(this.#previous?.recipe.collectors[id]);
-    if (before !== undefined) {
+    if (before !== undefined && this.#leadsAsBefore(look.files, before)) {
       this.#collectors[id] = before;
       yield* replay<Row>(before, look);
       return;
@@ -123,18 +130,37 @@ export class RecordedUnits implements ScanUnits, KeptTree {
     if (unit.thrown !== undefined) throw restoreError(unit.thrown);
   }
 
+  inform<Row extends object>(look: Look, visitor: InformedVisitor<Row>): Visitor<Row> {
+    const { id } = visitor;
+    let informed: Pick<Visitor<Row>, "visit"> | undefined;
+    const collect = (own: Look) => {
+      informed = visitor.inform(own);
+      this.#informedAnew.add(id);
+      return [];
+    };
+    for (const _ of this.collect(look, { id, collect }));
+    return {
+      ...visitor,
+      visit: (file) => {
+        // Where all that it visits is as before, it need not know.
+        informed ??= traceApart(() => visitor.inform(new SystemLook(look.files, this.#budget)));
+        return informed.visit(file);
+      },
+    };
+  }
+
   *visit<Row extends object>(
     visitor: Visitor<Row>,
     file: VisitedFile,
     node: FileNode,
   ): Generator<Row> {
     if (!(node instanceof UnitNode)) throw new Error("A file is visited that is of another walk.");
-    const { entry, before } = node;
-    const isSame = before?.stat !== undefined && isSameStat(before.stat, packStat(node.stat));
-    const known = isSame ? this.#usable(before.visits?.[visitor.id]) : undefined;
-    entry.visits ??= {};
+    const { id } = visitor;
+    const { entry } = node;
+    const mayBeKnown = node.isAsBefore && !this.#informedAnew.has(id);
+    const known = mayBeKnown ? this.#usable(node.before?.visits?.[id] ?? NOTHING) : undefined;
     if (known !== undefined) {
-      entry.visits[visitor.id] = known;
+      keepVisit(entry, id, known);
       yield* replay<Row>(known);
       return;
     }
@@ -144,7 +170,7 @@ export class RecordedUnits implements ScanUnits, KeptTree {
       () => visitor.visit(own),
       () => [],
     );
-    entry.visits[visitor.id] = unit;
+    keepVisit(entry, id, unit);
     if (unit.thrown !== undefined) throw restoreError(unit.thrown);
   }
 
@@ -184,12 +210,29 @@ export class RecordedUnits implements ScanUnits, KeptTree {
     return kept;
   }
 
+  /** Whether the names that were looked up for it lead to where they led. */
+  #leadsAsBefore(files: FileSystem, { lookups = {} }: Unit): boolean {
+    return Object.entries(lookups).every(([path, found]) => {
+      const directory = path.slice(0, path.lastIndexOf("/")) || "/";
+      return this.#isUnchanged(directory) || traceApart(() => files.lookUp(path)) === found;
+    });
+  }
+
+  /** Whether names in the directory lead to where they did. */
+  #isUnchanged(directory: string): boolean {
+    const known = this.#unchanged.get(directory);
+    if (known !== undefined) return known;
+    const isSame = this.#usable(this.#previous?.recipe.directories[directory]) !== undefined;
+    this.#unchanged.set(directory, isSame);
+    return isSame;
+  }
+
   /** Does it; what it throws is in the unit, unless the time is used up. */
   *#run<Row extends object>(
     start: () => Iterable<Row>,
-    takeMissed: () => Unit["missed"],
+    takeMissed: () => NonNullable<Unit["missed"]>,
   ): Generator<Row, Unit> {
-    const trace = new ReadTrace();
+    const trace = new ReadTrace({ takesLookups: true });
     const rows: Row[] = [];
     let thrown: CasemateError | undefined;
     let isDone = false;
@@ -213,17 +256,25 @@ export class RecordedUnits implements ScanUnits, KeptTree {
         takeMissed();
       }
     }
-    const unit = { reads: trace.spans, rows, missed: takeMissed() };
-    return thrown === undefined ? unit : { ...unit, thrown: keepError(thrown) };
+    const missed = takeMissed();
+    return {
+      reads: trace.spans,
+      ...(trace.lookups?.size ? { lookups: Object.fromEntries(trace.lookups) } : {}),
+      ...(rows.length === 0 ? {} : { rows }),
+      ...(missed.length === 0 ? {} : { missed }),
+      ...(thrown === undefined ? {} : { thrown: keepError(thrown) }),
+    };
   }
 }
 
 function* replay<Row extends object>(unit: Unit, look?: Look): Generator<Row> {
-  yield* unit.rows as readonly Row[]; // of the collector or visitor of the same id
-  for (const [what, problem] of unit.missed) look?.miss(what, restoreError(problem));
+  yield* (unit.rows ?? []) as readonly Row[]; // of the collector or visitor of the same id
+  for (const [what, problem] of unit.missed ?? []) look?.miss(what, restoreError(problem));
   if (unit.thrown !== undefined) throw restoreError(unit.thrown);
 }
 
-function isSameStat(one: PackedStat, other: PackedStat): boolean {
-  return one.every((value, index) => value === other[index]);
+function keepVisit(entry: KeptEntry, id: string, unit: Unit): void {
+  if (unit.reads.length === 0 && (unit.rows ?? unit.thrown) === undefined) return;
+  entry.visits ??= {};
+  entry.visits[id] = unit;
 }

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { type Sections, sectionNames } from "../section.ts";
 
 /** What is kept has another form when this changes. */
-const FORM = 2;
+const FORM = 3;
 
 /** What a scan found, and how it came to it. */
 export type ReuseKind = "result" | "recipe";

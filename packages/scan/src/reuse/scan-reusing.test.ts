@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { milliseconds } from "@casemate/core";
 import { type BlockReader, BytesReader } from "@casemate/formats/disk";
 import fc from "fast-check";
+import type { Collector } from "../collector.ts";
 import { type InventoryRows, inventory, inventorySections } from "../inventory.ts";
 import { scanSystem } from "../scan.ts";
 import { type MadeFile, makeVolume } from "../system.fixture.ts";
@@ -217,6 +218,69 @@ test("scanReusing: a package's owner is told anew where only the list of its fil
     owned.map(({ name }) => name),
     ["new"],
   );
+});
+
+test("scanReusing: names that led nowhere and now lead somewhere, or elsewhere than before", () => {
+  const list = Buffer.from("/usr/bin/other\n");
+  for (const [command, file] of [
+    ["write @FILE /etc/anacrontab", Buffer.from("1 5 daily true\n")],
+    ["mkdir /etc/cron.d\nwrite @FILE /etc/cron.d/new", Buffer.from("@daily root true\n")],
+    ["unlink /etc/crontab\nsymlink /etc/crontab machine-id", list],
+    ["unlink /var/lib/dpkg\nsymlink /var/lib/dpkg info\nmkdir /var/lib/info", list],
+    [
+      "unlink /var/lib/dpkg/info\nmkdir /var/lib/dpkg/info\nwrite @FILE /var/lib/dpkg/info/two.list",
+      list,
+    ],
+    [
+      "unlink /var/lib/dpkg\nmkdir /var/lib/dpkg\nwrite @FILE /var/lib/dpkg/status",
+      Buffer.from(STATUS(["three"])),
+    ],
+    ["ln /opt/some.pem /var/lib/dpkg/diversions\nwrite @FILE /usr/bin/new", list],
+  ] as const) {
+    const overlay = makeOverlay(apply(base, [{ command, file }]), base, baseReader);
+    assertSame([overlay, baseReader], store, command);
+  }
+});
+
+test("scanReusing: what goes by names is not done again where others come beside them", () => {
+  const done: string[] = [];
+  const noting = <Row extends object>(collector: Collector<Row>): Collector<Row> => ({
+    id: collector.id,
+    collect(look) {
+      done.push(collector.id);
+      return collector.collect(look);
+    },
+  });
+  const sections = {
+    users: { ...inventory.users, collectors: (inventory.users.collectors ?? []).map(noting) },
+    packages: {
+      ...inventory.packages,
+      collectors: (inventory.packages.collectors ?? []).map(noting),
+    },
+  };
+  const own = makeStore();
+  const scan = (layers: readonly [DiskLayer, ...DiskLayer[]]) =>
+    scanReusing<Pick<InventoryRows, "users" | "packages">>([{ name: "", layers }], sections, {
+      ...{ budget, scanner, store: own },
+    });
+  const below = { reader: baseReader, identity: "below" };
+  const edited = (at: string, name: string) => {
+    const file = Buffer.from("root:x:0:0::/root:/bin/false\n");
+    const edits = [{ command: `rm ${at}\nwrite @FILE ${at}`, file }];
+    return { reader: makeOverlay(apply(base, edits), base, baseReader), identity: name };
+  };
+  scan([edited("/etc/new", "first"), below]);
+  assert.deepEqual(done.splice(0).sort(), [
+    "packages/apk",
+    "packages/dpkg",
+    "packages/rpm",
+    "users/passwd",
+  ]);
+  scan([edited("/var/lib/new", "second"), below]);
+  assert.deepEqual(done.splice(0), []);
+  const { found } = scan([edited("/etc/passwd", "third"), below]);
+  assert.deepEqual(done.splice(0), ["users/passwd"]);
+  assert.equal(found.users?.[0]?.shell, "/bin/false");
 });
 
 test("scanReusing: an overlay without changes costs nothing, one with some what they are of", () => {

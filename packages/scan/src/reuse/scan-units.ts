@@ -1,5 +1,6 @@
 import type { FileNode, FileSystem } from "@casemate/formats/disk";
 import type { Collector } from "../collector.ts";
+import type { InformedVisitor } from "../informed-visitor.ts";
 import type { Look } from "../look.ts";
 import type { VisitedFile, Visitor } from "../visitor.ts";
 
@@ -11,6 +12,8 @@ export interface ScanUnits {
   mount<Mounted>(work: () => Mounted, describe: (mounted: Mounted) => unknown): Mounted;
   /** The rows of a collector. */
   collect<Row extends object>(look: Look, collector: Collector<Row>): Iterable<Row>;
+  /** The visitor, once it knows what it goes by. */
+  inform<Row extends object>(look: Look, visitor: InformedVisitor<Row>): Visitor<Row>;
   /** The rows of a visitor of one file, which the walk found as `node`. */
   visit<Row extends object>(
     visitor: Visitor<Row>,
@@ -26,6 +29,7 @@ export const freshUnits: ScanUnits = {
   open: (work) => work(),
   mount: (work) => work(),
   collect: (look, collector) => collector.collect(look),
+  inform: (look, visitor) => ({ ...visitor, ...visitor.inform(look) }),
   visit: (visitor, file) => visitor.visit(file),
   tree: ({ files }) => files,
 };

@@ -67,6 +67,13 @@ export class UnitNode implements FileNode {
     return this.#live;
   }
 
+  /** Whether all but what is in it is as the last scan kept it. */
+  get isAsBefore(): boolean {
+    const [before, now] = [this.before?.stat, this.entry.stat];
+    if (before === undefined || now === undefined) return false;
+    return before === now || before.every((value, index) => value === now[index]);
+  }
+
   entries(): Iterable<DirectoryEntry> {
     const kept = this.#tree.find(this.path, this.stat.inode);
     return kept === undefined ? this.#liveEntries() : this.#keptEntries(kept);

@@ -35,7 +35,7 @@ export function* searchFile(
         : { ...secret, ...place, count: 1 };
     }
     before = SEEN_BEFORE;
-    lines.next(bytes, to, before);
+    if (isText) lines.next(bytes, to, before);
   }
 }
 

@@ -1,7 +1,11 @@
+import { CasemateError } from "@casemate/core";
 import type { BlockReader } from "../block-reader.ts";
 import { diskError } from "../disk-error.ts";
 import { readBytes } from "../read-bytes.ts";
+import { ReadTrace } from "../trace/read-trace.ts";
+import { traceReads } from "../trace/trace-reads.ts";
 import type { DirectoryEntry, FileNode, FileStat } from "./file-node.ts";
+import { PathNode } from "./path-node.ts";
 import { type WalkedFile, walkTree } from "./walk-tree.ts";
 
 /** Linux, include/linux/namei.h, MAXSYMLINKS, and include/uapi/linux/limits.h, PATH_MAX. */
@@ -38,9 +42,11 @@ export interface Volume {
  */
 export class FileSystem {
   readonly volume: Volume;
+  readonly #root: PathNode;
 
   constructor(volume: Volume) {
     this.volume = volume;
+    this.#root = new PathNode(volume.root);
   }
 
   /** As lstat(2): links on the way are followed, one at the end is not. Throws `disk/not-found`, `disk/*`. */
@@ -87,11 +93,22 @@ export class FileSystem {
     return walkTree(this.find(path), path === "/" ? "" : path.replace(/\/+$/, ""));
   }
 
+  /** What a path without links leads to, as a `ReadTrace` that takes lookups has it; `undefined` where it is unreadable. */
+  lookUp(path: string): string | undefined {
+    const trace = new ReadTrace({ takesLookups: true });
+    try {
+      traceReads(trace, () => this.find(path, { follow: false }));
+    } catch (thrown) {
+      if (!(thrown instanceof CasemateError)) throw thrown; // where nothing is, the trace says so
+    }
+    return trace.lookups?.get(path);
+  }
+
   /** The file at `path`, whether or not it begins with a slash. Throws `disk/not-found`, `disk/damaged`. */
   find(path: string, { follow } = { follow: true }): FileNode {
     if (path.length > MAX_PATH) throw notFound(path, "a path that long");
     let links = 0;
-    const trail: FileNode[] = [this.volume.root];
+    const trail = [this.#root];
     const pending = path.split("/").toReversed();
     for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
       if (name === "" || name === ".") continue;
@@ -99,16 +116,16 @@ export class FileSystem {
         if (trail.length > 1) trail.pop();
         continue;
       }
-      const directory = trail.at(-1) ?? this.volume.root;
-      if (directory.stat.type !== "directory") throw notFound(path, `a ${directory.stat.type}`);
-      const node = lookUp(directory, name);
-      if (node === undefined) throw notFound(path, `no ${JSON.stringify(name)}`);
-      if (node.stat.type !== "symlink" || (!follow && isLast(pending))) {
-        trail.push(node);
+      const directory = trail.at(-1) ?? this.#root;
+      if (directory.type !== "directory") throw notFound(path, `a ${directory.type}`);
+      const found = directory.find(name);
+      if (found === undefined) throw notFound(path, `no ${JSON.stringify(name)}`);
+      if (found.type !== "symlink" || (!follow && isLast(pending))) {
+        trail.push(found);
         continue;
       }
       links += 1;
-      const target = node.target();
+      const target = found.node.target();
       if (links > MAX_SYMLINKS || pending.length > MAX_PATH) {
         const seen = `more than ${MAX_SYMLINKS} symbolic links`;
         throw diskError("disk/damaged", `follow ${path}`, { seen, needed: "fewer" });
@@ -116,16 +133,11 @@ export class FileSystem {
       if (target.startsWith("/")) trail.length = 1;
       pending.push(...target.split("/").toReversed());
     }
-    return trail.at(-1) ?? this.volume.root;
+    return (trail.at(-1) ?? this.#root).node;
   }
 }
 
 const isLast = (pending: readonly string[]): boolean => pending.every((name) => name === "");
-
-function lookUp(directory: FileNode, name: string): FileNode | undefined {
-  for (const entry of directory.entries()) if (entry.name === name) return entry.open();
-  return undefined;
-}
 
 function notFound(path: string, seen: string) {
   return diskError("disk/not-found", `find ${path}`, {

@@ -1,5 +1,7 @@
 /** Spans are kept as they come up to so many, and then put in order; beyond half of that, gaps go too. */
 const MAX_SPANS = 65_536;
+/** HOSTILE: a package's list may have any number of paths; beyond so many, their directories count as read. */
+const MAX_LOOKUPS = 10_000;
 
 /** What was taken of another trace, to take only what is new of it the next time. */
 interface Taken {
@@ -17,8 +19,14 @@ export class ReadTrace {
   /** Counts up when the spans are put in order, so that places in them mean nothing any more. */
   #generation = 0;
   #taken: Map<ReadTrace, Taken> | undefined;
+  /** What names led to, by their paths; `undefined` where the bytes that tell so count as read instead. */
+  readonly lookups: Map<string, string> | undefined;
   readonly #facts: string[] = [];
   readonly #displaced: number[] = [];
+
+  constructor({ takesLookups = false }: { readonly takesLookups?: boolean } = {}) {
+    this.lookups = takesLookups ? new Map() : undefined;
+  }
 
   /** Bytes `start` to before `end` were read. */
   note(start: number, end: number): void {
@@ -52,6 +60,13 @@ export class ReadTrace {
     this.#taken ??= new Map();
     // The last span may still grow.
     this.#taken.set(other, { generation: other.#generation, length: length - 2 });
+  }
+
+  /** A name led there. Returns false where that is to be told by the bytes that it was found in. */
+  noteLookup(path: string, found: string): boolean {
+    if (this.lookups === undefined || this.lookups.size >= MAX_LOOKUPS) return false;
+    this.lookups.set(path, found);
+    return true;
   }
 
   /** Something went by this value alone, and not by the bytes that it is in. */

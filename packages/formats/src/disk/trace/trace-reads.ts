@@ -63,6 +63,19 @@ export function useKept<Value>({ value, reads }: Kept<Value>): Value {
   return value;
 }
 
+/**
+ * What a name was found to lead to, as if it were looked up now. Directories change with every file that is made
+ * in them: who takes lookups goes by where the name leads, and not by the bytes that tell so.
+ */
+export function useLookup<Value>(
+  kept: Kept<Value>,
+  path: string,
+  describe: (value: Value) => string,
+): Value {
+  if (active?.lookups === undefined) return useKept(kept);
+  return active.noteLookup(path, describe(kept.value)) ? kept.value : useKept(kept);
+}
+
 /** What `work` reads is of nobody's who traces now; what it opens tells by itself what it was read from. */
 export function traceApart<Result>(work: () => Result): Result {
   const outer = active;

@@ -72,24 +72,22 @@ export function parseExt4Inode(
 ): Ext4Inode {
   const { at } = INODE;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const u16 = (place: number) => view.getUint16(place, true);
-  const u32 = (place: number) => view.getUint32(place, true);
-  const extra = bytes.length > INODE.size ? u16(EXTRA_SIZE_AT) : 0;
+  const extra = bytes.length > INODE.size ? view.getUint16(EXTRA_SIZE_AT, true) : 0;
   const extraEnd = INODE.size + extra;
   if (extraEnd > bytes.length || extra % 4 !== 0) {
     throw damaged(`inode ${inode}`, `i_extra_isize ${extra}`, `at most ${bytes.length - 128}`);
   }
-  const mode = u16(at.i_mode);
+  const mode = view.getUint16(at.i_mode, true);
   const type = FILE_TYPES[mode >>> 12];
   if (type === undefined) {
     throw damaged(`inode ${inode}`, `i_mode 0o${mode.toString(8)}`, "a type of file");
   }
-  const generation = u32(at.i_generation);
+  const generation = view.getUint32(at.i_generation, true);
   const checksumSeed = seed === undefined ? undefined : seedOf(seed, inode, generation);
   const hasHigh = extraEnd >= EXTRA.i_checksum_hi + CHECKSUM_BYTES;
   if (checksumSeed !== undefined && !isVerified) {
-    const high = hasHigh ? u16(EXTRA.i_checksum_hi) : 0;
-    const stored = u16(at.l_i_checksum_lo) + high * 0x1_0000;
+    const high = hasHigh ? view.getUint16(EXTRA.i_checksum_hi, true) : 0;
+    const stored = view.getUint16(at.l_i_checksum_lo, true) + high * 0x1_0000;
     const whole = checksumOf(bytes, checksumSeed, hasHigh);
     const seen = hasHigh ? whole : whole & 0xffff;
     if (seen !== stored) {
@@ -102,22 +100,22 @@ export function parseExt4Inode(
   }
   // Symbolic links and devices keep to the lower half, which is all they need.
   const isLong = type === "file" || type === "directory";
-  const size = u32(at.i_size_lo) + (isLong ? u32(at.i_size_high) * 2 ** 32 : 0);
+  const size =
+    view.getUint32(at.i_size_lo, true) +
+    (isLong ? view.getUint32(at.i_size_high, true) * 2 ** 32 : 0);
   if (!Number.isSafeInteger(size)) throw damaged(`inode ${inode}`, `a size of ${size}`, "less");
-  const time = (place: number, extraPlace: number) =>
-    toMilliseconds(u32(place), extraPlace + 4 <= extraEnd ? u32(extraPlace) : 0);
-  const flags = u32(at.i_flags);
+  const flags = view.getUint32(at.i_flags, true);
   return {
     stat: {
       inode,
       type,
       mode: mode & 0o7777,
-      uid: u16(at.i_uid) + u16(at.l_i_uid_high) * 0x1_0000,
-      gid: u16(at.i_gid) + u16(at.l_i_gid_high) * 0x1_0000,
+      uid: view.getUint16(at.i_uid, true) + view.getUint16(at.l_i_uid_high, true) * 0x1_0000,
+      gid: view.getUint16(at.i_gid, true) + view.getUint16(at.l_i_gid_high, true) * 0x1_0000,
       size,
-      links: u16(at.i_links_count),
-      modifiedMs: time(at.i_mtime, EXTRA.i_mtime_extra),
-      changedMs: time(at.i_ctime, EXTRA.i_ctime_extra),
+      links: view.getUint16(at.i_links_count, true),
+      modifiedMs: readTime(view, at.i_mtime, EXTRA.i_mtime_extra, extraEnd),
+      changedMs: readTime(view, at.i_ctime, EXTRA.i_ctime_extra, extraEnd),
       encrypted: (flags & InodeFlag.encrypt) !== 0,
     },
     generation,
@@ -131,6 +129,12 @@ export function parseExt4Inode(
     },
     checksumSeed,
   };
+}
+
+/** @param extraAt where the rest of it is, in inodes that go on before `end` */
+function readTime(view: DataView, at: number, extraAt: number, end: number): number {
+  const extra = extraAt + 4 <= end ? view.getUint32(extraAt, true) : 0;
+  return toMilliseconds(view.getUint32(at, true), extra);
 }
 
 /** Two bits of `extra` go on above the 32 signed ones, thirty are nanoseconds (fs/ext4/ext4.h). */
