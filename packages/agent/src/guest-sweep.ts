@@ -18,6 +18,8 @@ export interface SweepRequest {
   readonly rules?: readonly YaraRuleFile[] | undefined;
   /** Whether rules are for all of processes' own memory; for what may be executed alone unless given. */
   readonly allMemory?: boolean | undefined;
+  /** Whether the agent in the guest is asked, for the detectors that hold it against memory: the guest notices. */
+  readonly withAgent?: boolean | undefined;
 }
 
 /** What the detectors say of a guest. */

@@ -1,10 +1,16 @@
 import type { Milliseconds } from "@casemate/core";
+import type { CutControl } from "./cut-control.ts";
 import type { FileWatchTick } from "./file-watch.ts";
 import type { GuestGlance } from "./guest-glance.ts";
 import type { GuestPages, PagesRequest } from "./guest-pages.ts";
 import type { GuestSweep, SweepRequest } from "./guest-sweep.ts";
 import type { Hypervisor } from "./hypervisor.ts";
 import type { LookRequest } from "./inspectable-view.ts";
+import type {
+  MemoryExtraction,
+  MemoryExtractionRequest,
+  OnExtracted,
+} from "./memory-extraction.ts";
 import type { ProcessControl } from "./process-control.ts";
 import type { ViewTable } from "./view-table.ts";
 import type { ScanRequest, VmScan } from "./vm-scan.ts";
@@ -35,7 +41,7 @@ export interface AgentVm {
 export interface HostEvent {
   readonly at: Date;
   readonly type: "vm" | "connection";
-  /** `started`, `stopped`, … as libvirt says; `connected` or `lost` of a connection; `isolationFailed`. */
+  /** `started`, `stopped`, … as libvirt says; `connected` or `lost` of a connection; `isolationFailed`; `cutEvents`. */
   readonly what: string;
   readonly vm?: { readonly uuid: string; readonly name: string };
   readonly detail?: string;
@@ -56,6 +62,8 @@ export interface HostAgent extends AsyncDisposable {
   readonly hypervisor: Hypervisor;
   /** What operations do to single processes of its guests. */
   readonly processes: ProcessControl;
+  /** Keeps single processes of its guests off the network. */
+  readonly cuts: CutControl;
   status(): HostStatus;
   /** Throws `libvirt/unreachable`. */
   listVms(signal?: AbortSignal): Promise<readonly AgentVm[]>;
@@ -81,6 +89,18 @@ export interface HostAgent extends AsyncDisposable {
    * Throws as `inspect`; `usage` for more than `mostPages` addresses or what is none.
    */
   readPages(uuid: string, request: PagesRequest, signal?: AbortSignal): Promise<GuestPages>;
+  /**
+   * Copies the whole RAM of the VM with `uuid` into a file, whatever runs in it; its kernel need not be found.
+   *
+   * Throws `vm/*`, `memory/*`, `disk/full`, `inspect/budget`, `inspect/crashed`; where it is to pause the VM, what
+   * `pauseVm` throws too; and why `signal` was aborted. Then what the file holds is of no use.
+   */
+  extractMemory(
+    uuid: string,
+    request: MemoryExtractionRequest,
+    onExtracted?: OnExtracted,
+    signal?: AbortSignal,
+  ): Promise<MemoryExtraction>;
   /**
    * What shows at a glance of a VM that was swept and runs on, and tells that a sweep is due where it differs from
    * the last; undefined where there is nothing to compare it with.

@@ -23,6 +23,7 @@ export {
   type StoragePoolDescription,
   type StorageVolume,
 } from "@casemate/host";
+export { type CutControl, type CutPreview, cutEvents } from "./cut-control.ts";
 export { type FileWatchOptions, type FileWatchTick, watchFiles } from "./file-watch.ts";
 export type { GuestGlance } from "./guest-glance.ts";
 export { type GuestPage, type GuestPages, mostPages, pageClasses } from "./guest-pages.ts";
@@ -41,6 +42,7 @@ export {
   vmStates,
 } from "./host-agent.ts";
 export type { ConsoleControl } from "./hypervisor/console-control.ts";
+export { type CutProcess, cutLabelPrefix, type StartedProcess } from "./hypervisor/cut-label.ts";
 export type { DeviceControl, DeviceName } from "./hypervisor/device-control.ts";
 export type {
   ChangeScope,
@@ -55,6 +57,7 @@ export {
   isolatedLabel,
   isolationFailed,
   type NetworkControl,
+  type NetworkCut,
   type NetworkIsolation,
 } from "./hypervisor/network-control.ts";
 export type {
@@ -72,6 +75,7 @@ export type { Hypervisor } from "./hypervisor.ts";
 export { inspectImage } from "./inspect-image.ts";
 export { inspectableView, type LookRequest, type ViewRequest } from "./inspectable-view.ts";
 export { attachHost, type HostOptions } from "./local-host.ts";
+export type { MemoryExtraction } from "./memory-extraction.ts";
 export {
   type GuestProcess,
   type ProcessControl,

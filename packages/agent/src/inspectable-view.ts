@@ -1,5 +1,11 @@
 import { CasemateError, type Milliseconds } from "@casemate/core";
-import { type AnyView, parseArgument, signalTarget, views } from "@casemate/inspect";
+import {
+  type AnyView,
+  parseArgument,
+  processSockets,
+  signalTarget,
+  views,
+} from "@casemate/inspect";
 
 /** What to look at: a view, what it is told besides, and what the look may cost. */
 export interface ViewRequest {
@@ -19,9 +25,12 @@ export interface LookRequest extends ViewRequest {
   readonly pause?: { readonly limit?: Milliseconds | undefined } | undefined;
 }
 
+/** Views that nobody chooses: what acts on processes reads them. */
+const unlisted: readonly AnyView[] = [signalTarget, processSockets];
+
 /** The view that is asked for. Throws `usage` when there is none or its argument does not fit. */
 export function inspectableView({ view: id, argument }: Omit<ViewRequest, "budget">): AnyView {
-  const view = [...views, signalTarget].find((each) => each.id === id);
+  const view = [...views, ...unlisted].find((each) => each.id === id);
   if (view === undefined) {
     const known = views.map((each) => each.id).join(", ");
     throw new CasemateError(

@@ -20,6 +20,7 @@ import type {
   ViewReading,
 } from "./inspector/messages.ts";
 import { type InspectorProcess, startInspectorProcess } from "./inspector-process.ts";
+import { type AgentTalk, interviewAgent } from "./interview-agent.ts";
 import type { ViewTable } from "./view-table.ts";
 
 /** What one inspector may use beyond the time a look is given. */
@@ -37,11 +38,11 @@ const limits = {
 /** A guest to look into: `key` names one run of it, `open` opens its memory when it is needed. */
 export interface InspectedGuest {
   readonly key: string;
-  /** The VM's name, for those that are compared with it. */
-  readonly name: string;
   open(): Promise<OpenGuestMemory>;
   /** Opens its disks, for a kernel whose types are not in memory. */
   openDisks(): Promise<OpenDisks>;
+  /** Begins to ask the agent in it. */
+  talk(budget: Milliseconds, signal?: AbortSignal): AgentTalk;
 }
 
 /** What a look at a guest that stood still brought. */
@@ -115,6 +116,11 @@ export class Inspector implements AsyncDisposable {
       const child = this.#running();
       const limitMs = limits.graceMs + sweepLimitMs(request);
       return await this.#attached(child, guest, async () => {
+        if (request.withAgent === true) {
+          const ask = (order: InspectorRequest) =>
+            this.#ask(child, order, request.budget + limits.graceMs);
+          await interviewAgent(ask, guest, request, signal);
+        }
         const withDisks = request.withDisks && (await this.#sendDisks(child, guest));
         const order = { ask: "sweep", guest: guest.key, request, withDisks } as const;
         const answer = await this.#ask(child, order, limitMs);
@@ -269,7 +275,6 @@ export class Inspector implements AsyncDisposable {
     const request = {
       ask: "attach",
       guest: guest.key,
-      name: guest.name,
       withDisks: disks.length > 0,
     } as const;
     await this.#ask(child, request, limits.attachMs);

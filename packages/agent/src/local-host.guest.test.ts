@@ -1,15 +1,16 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, open, readdir, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { milliseconds } from "@casemate/core";
-import { LibvirtConnection } from "@casemate/host";
+import { LibvirtConnection, openMemoryImage } from "@casemate/host";
 import { type DataClass, usualAllowances } from "@casemate/inspect";
 import { labCacheDir, PrivateLibvirt, startSmallGuest } from "@casemate/lab";
 import { neededClasses } from "./guest-sweep.ts";
 import type { HostAgent } from "./host-agent.ts";
+import { Guest } from "./inspector/guest.ts";
 import { attachHost } from "./local-host.ts";
 
 const budget = milliseconds(10_000);
@@ -77,6 +78,55 @@ test("HostAgent.inspect: a guest that somebody else has paused is looked into an
   assert.ok(items.length > 0);
   assert.equal((await libvirt.findDomain(uuid)).state, "paused");
   await libvirt.resume(uuid);
+});
+
+test("HostAgent.extractMemory: what is read out of the extract is what the VM shows", async () => {
+  const path = join(scratch, "ram.lime");
+  await using file = await open(path, "w+");
+  const fractions: number[] = [];
+  const request = { fd: file.fd, at: 0, pause: { limit } };
+  const tell = (fraction: number) => void fractions.push(fraction);
+  const extract = await host.extractMemory(uuid, request, tell);
+  assert.equal(extract.consistency, "consistent");
+  assert.equal(extract.paused?.outcome, "frozen");
+  assert.equal((await libvirt.findDomain(uuid)).state, "running");
+  assert.equal((await stat(path)).size, extract.bytes);
+  assert.ok(fractions.length > 0 && fractions.every((each, i) => each >= (fractions[i - 1] ?? 0)));
+  const told = /^(\d+)$/m.exec(await libvirt.hmp(uuid, "info memory_size_summary"))?.[1];
+  assert.ok(extract.ramBytes >= Number(told ?? 128 * 1024 ** 2), `${extract.ramBytes} of ${told}`);
+  await using image = await Guest.open(await openMemoryImage(path));
+  const seen = image.read({ view: "processes", budget });
+  assert.equal(seen.consistency, "consistent");
+  const live = await host.inspect(uuid, { view: "processes", budget });
+  // Which of the kernel's workers there are, and at what, changes by the moment.
+  const listed = (rows: typeof live.items) =>
+    rows.map(({ pid, name }) => `${pid} ${name}`).filter((each) => !each.includes("kworker/"));
+  assert.deepEqual(listed(seen.items), listed(live.items));
+});
+
+test("HostAgent.extractMemory: of a VM that stands still it is consistent without a pause of its own", async () => {
+  await using file = await open(join(scratch, "still.lime"), "w+");
+  await libvirt.suspend(uuid);
+  const still = await host.extractMemory(uuid, { fd: file.fd, at: 0 });
+  await libvirt.resume(uuid);
+  assert.equal(still.consistency, "consistent");
+  assert.equal(still.changedBytes, 0);
+  const running = await host.extractMemory(uuid, { fd: file.fd, at: 0 });
+  assert.equal(running.consistency, running.changedBytes === 0 ? "consistent" : "torn");
+});
+
+test("HostAgent.extractMemory: one that is cancelled ends, and so does what copied", async () => {
+  await using file = await open(join(scratch, "cancelled.lime"), "w+");
+  const stop = new AbortController();
+  const extracting = host.extractMemory(
+    uuid,
+    { fd: file.fd, at: 0, pause: {} },
+    () => stop.abort(),
+    stop.signal,
+  );
+  await assert.rejects(extracting, { name: "AbortError" });
+  assert.equal((await libvirt.findDomain(uuid)).state, "running");
+  assert.deepEqual(await readdir(pauses), []);
 });
 
 test("HostAgent.sweep: without a disk, code is compared with VMs that were swept with leave to read it", async () => {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { CasemateError, type ErrorCode, type Milliseconds, toCasemateError } from "@casemate/core";
+import { CasemateError, type Milliseconds } from "@casemate/core";
 import {
   callKernel,
   type Domain,
@@ -8,25 +8,33 @@ import {
   type KernelCall,
   type KernelCallEnd,
   LibvirtHost,
-  type LibvirtHostEvent,
   openGuestMemory,
   openVmDisks,
   type Pause,
   pauseVm,
 } from "@casemate/host";
+import { extractMemory } from "./extract-memory.ts";
 import type { FileWatchTick } from "./file-watch.ts";
 import type { GuestGlance } from "./guest-glance.ts";
 import { type GuestPages, mostPages, type PagesRequest } from "./guest-pages.ts";
 import type { GuestSweep, SweepRequest } from "./guest-sweep.ts";
 import type { AgentVm, HostAgent, HostEvent, HostStatus } from "./host-agent.ts";
-import { isolationFailed } from "./hypervisor/network-control.ts";
 import type { Hypervisor } from "./hypervisor.ts";
 import { inspectableView, type LookRequest } from "./inspectable-view.ts";
 import { type InspectedGuest, Inspector } from "./inspector.ts";
+import { asHostEvent } from "./local/as-host-event.ts";
 import { HostContext } from "./local/host-context.ts";
+import { KeptOff } from "./local/kept-off.ts";
+import { LocalCuts } from "./local/local-cuts.ts";
 import { LocalHypervisor } from "./local/local-hypervisor.ts";
 import { LocalProcesses } from "./local/local-processes.ts";
 import { LocalScans } from "./local/local-scans.ts";
+import { type AgentCommand, talkToAgent } from "./local/talk-to-agent.ts";
+import type {
+  MemoryExtraction,
+  MemoryExtractionRequest,
+  OnExtracted,
+} from "./memory-extraction.ts";
 import { readRunningMemory } from "./running-memory.ts";
 import type { ViewTable } from "./view-table.ts";
 import type { ScanRequest, VmScan } from "./vm-scan.ts";
@@ -66,14 +74,6 @@ export async function attachHost(
   throw new CasemateError("cancelled", `Cannot attach to ${uri}: it was cancelled.`);
 }
 
-/** What an isolation comes too late for. */
-const overtaken: readonly ErrorCode[] = [
-  "vm/unknown",
-  "vm/not-running",
-  "libvirt/unreachable",
-  "cancelled",
-];
-
 class LocalHost implements HostAgent {
   readonly id: string;
   readonly name: string;
@@ -83,8 +83,10 @@ class LocalHost implements HostAgent {
     inspect: (uuid, request, signal) => this.inspect(uuid, request, signal),
     callKernel: (uuid, call, signal) => this.#callKernel(uuid, call, signal),
   });
+  readonly cuts: LocalCuts;
   readonly #host: LibvirtHost;
   readonly #scans: LocalScans;
+  readonly #keptOff: KeptOff;
   readonly #pauses: string | undefined;
   readonly #inspector = new Inspector();
   /** Sweeps take long where they find something: nobody's look waits for them. */
@@ -103,13 +105,22 @@ class LocalHost implements HostAgent {
   ) {
     this.#host = host;
     this.hypervisor = hypervisor;
+    this.cuts = new LocalCuts({
+      ...{ domains: hypervisor.domains, network: hypervisor.network },
+      inspect: (uuid, request, signal) => this.inspect(uuid, request, signal),
+      tell: (event) => this.#tell(event),
+    });
+    this.#keptOff = new KeptOff({
+      ...{ network: hypervisor.network, cuts: this.cuts },
+      tell: (event) => this.#tell(event),
+    });
     this.#scans = scans;
     this.#pauses = pauses;
     this.name = name;
     this.uri = host.uri;
     this.id = createHash("sha256").update(`${name}\0${place}`).digest("hex").slice(0, 16);
     this.#watching = this.#watch();
-    this.#renewAllIsolation();
+    this.#keptOff.renewAll();
   }
 
   status(): HostStatus {
@@ -149,11 +160,13 @@ class LocalHost implements HostAgent {
     const guest = this.#guestOf(domain);
     await this.#hold(uuid, guest.key);
     const sweeping = { subject: domain.name, takenAt };
-    if (request.rules === undefined) {
+    const withRules = request.rules !== undefined;
+    if (!withRules && request.withAgent !== true) {
       return { ...sweeping, ...(await this.#sweeper.sweep(guest, request, signal)) };
     }
-    // Rules take time and memory, and are whose they are: what runs them ends with the sweep.
-    await using inspector = new Inspector({ withRules: true });
+    // Rules take time and memory and are whose they are, agents take what time they like and say what they
+    // like: what deals with them ends with the sweep.
+    await using inspector = new Inspector({ withRules });
     return { ...sweeping, ...(await inspector.sweep(guest, request, signal)) };
   }
 
@@ -182,6 +195,18 @@ class LocalHost implements HostAgent {
     return { takenAt, ...(await this.#inspector.readPages(guest, request, signal)) };
   }
 
+  async extractMemory(
+    uuid: string,
+    request: MemoryExtractionRequest,
+    onExtracted?: OnExtracted,
+    signal?: AbortSignal,
+  ): Promise<MemoryExtraction> {
+    const domain = await this.#findRunning(uuid, signal);
+    const { open } = this.#guestOf(domain);
+    const pause = (limit?: Milliseconds) => this.#pause(domain, limit, signal);
+    return await extractMemory({ open, pause }, request, onExtracted, signal);
+  }
+
   async scan(uuid: string, request: ScanRequest, signal?: AbortSignal): Promise<VmScan> {
     const { running = false, ...others } = request;
     const options = { budget: request.budget };
@@ -200,6 +225,7 @@ class LocalHost implements HostAgent {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.cuts[Symbol.asyncDispose]();
     await this.#inspector[Symbol.asyncDispose]();
     await this.#sweeper[Symbol.asyncDispose]();
     await this.#host[Symbol.asyncDispose]();
@@ -270,9 +296,15 @@ class LocalHost implements HostAgent {
     };
     return {
       key: `${uuid}/${id}/${pid}`,
-      name,
       open: () => openGuestMemory(source),
       openDisks: () => openVmDisks(source),
+      talk: (budget, signal) => {
+        const execute: AgentCommand = (command, seconds) =>
+          this.#host.withConnection((connection) =>
+            connection.agentCommand(uuid, command, seconds, signal),
+          );
+        return talkToAgent(execute, budget, signal);
+      },
     };
   }
 
@@ -293,43 +325,13 @@ class LocalHost implements HostAgent {
     for (const listener of this.#listeners) listener(event);
   }
 
-  /** Not awaited, as all that events bring: what is not isolated then is told. */
-  #renewIsolation({ uuid, name }: { readonly uuid: string; readonly name: string }): void {
-    this.hypervisor.network
-      .renew(uuid)
-      .catch((thrown) => this.#tellUnisolated(thrown, { uuid, name }));
-  }
-
-  /** Not awaited: with many VMs it takes seconds. */
-  #renewAllIsolation(): void {
-    this.hypervisor.network.renewAll().then(
-      (failed) => {
-        for (const { cause, ...vm } of failed) this.#tellUnisolated(cause, vm);
-      },
-      (thrown) => this.#tellUnisolated(thrown),
-    );
-  }
-
-  #tellUnisolated(thrown: unknown, vm?: HostEvent["vm"]): void {
-    const { code, message: detail } = toCasemateError(thrown);
-    // It does not run any more, or libvirt has gone: when that is back, all are isolated anew.
-    if (overtaken.includes(code)) return;
-    const told = { at: new Date(), what: isolationFailed, detail };
-    this.#tell(vm === undefined ? { ...told, type: "connection" } : { ...told, type: "vm", vm });
-  }
-
   async #watch(): Promise<void> {
     for await (const event of this.#host.events()) {
       const told = asHostEvent(event);
       if (told !== undefined) this.#tell(told);
+      this.#keptOff.hear(event);
       // What could not be ended while libvirt was away can be now; what fails is found at the next start.
-      if (event.kind === "connected") {
-        this.#scans.endAbandoned().catch(() => {});
-        this.#renewAllIsolation();
-      }
-      if (event.kind === "lifecycle" && event.event === "started") {
-        this.#renewIsolation(event);
-      }
+      if (event.kind === "connected") this.#scans.endAbandoned().catch(() => {});
       // A guest that stopped or booted anew is another guest: its kernel lies elsewhere.
       if ((event.kind === "lifecycle" && event.event === "stopped") || event.kind === "reboot") {
         // Not awaited: events do not wait for looks. What fails here shows in the next look.
@@ -345,24 +347,4 @@ function isAddress(text: string): boolean {
 
 function asVm({ uuid, name, state, vcpus, memory }: Domain): AgentVm {
   return { uuid, name, state, vcpus, memoryBytes: memory };
-}
-
-function asHostEvent(event: LibvirtHostEvent): HostEvent | undefined {
-  const at = new Date();
-  switch (event.kind) {
-    case "connected":
-      return { at, type: "connection", what: "connected" };
-    case "disconnected":
-      return { at, type: "connection", what: "lost", detail: event.cause.message };
-    case "inventory":
-      return undefined;
-    case "lifecycle": {
-      const { uuid, name, event: what, detail } = event;
-      return { at, type: "vm", what, vm: { uuid, name }, detail };
-    }
-    default: {
-      const { uuid, name, kind } = event;
-      return { at, type: "vm", what: kind, vm: { uuid, name } };
-    }
-  }
 }

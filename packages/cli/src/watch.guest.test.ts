@@ -93,3 +93,100 @@ test("docs/watch.md: is what happens when it is done again", async () => {
   if (writes) await writeFile(page, again);
   else assert.deepEqual(again.split("\n"), written.split("\n"));
 });
+
+/** What olga asks for and sofia approves: the request's id, and what was printed when it was done. */
+async function doneWithApproval(...words: readonly string[]) {
+  const asked = await control.as("olga", words);
+  assert.equal(asked.code, 4, asked.stdout + asked.stderr);
+  const told = /(?:requests show|request) ([0-9a-f-]{36})/.exec(asked.stdout + asked.stderr);
+  const request = told?.[1] ?? assert.fail(asked.stdout + asked.stderr);
+  return { request, said: await control.done("sofia", "requests", "approve", request) };
+}
+
+/** The id of a process with several threads, which runs until it is killed. */
+async function startServer(): Promise<string> {
+  const said = await guest.run(`
+    setsid redis-server --port 0 --unixsocket /run/own.redis --save '' --dir /tmp >/dev/null 2>&1 &
+    for i in $(seq 200); do
+      for pid in $(pidof redis-server); do
+        grep -q own.redis /proc/$pid/cmdline || continue
+        set -- /proc/$pid/task/*
+        [ $# -gt 2 ] && echo $pid && exit
+      done
+      sleep 0.1
+    done`);
+  return said.trim();
+}
+
+test("evidence save --memory: the whole RAM is sealed, and what is looked for in it elsewhere is what the VM shows", async () => {
+  const { request, said } = await doneWithApproval(
+    ...["evidence", "save", "web01", "--memory", "--pause", "--pause-limit", "5000"],
+  );
+  assert.match(said, /vm\.evidence\.save web01: .*done/);
+  const live = JSON.parse(await control.done("olga", "inspect", "web01", "processes", "--json"));
+  const notHers = await control.as("sofia", ["evidence", "get", request, "-o", "ram.tar"]);
+  assert.equal(notHers.code, 4, "who did not ask for it has not been granted it");
+  await control.done("olga", "evidence", "get", request, "-o", "ram.tar");
+  const [listed] = JSON.parse(await control.done("olga", "evidence", "list", "--json")).items;
+  assert.deepEqual([listed.id, listed.memory, listed.classes.length], [request, true, 4]);
+
+  const keys = await readFile(join(control.data, "ledger", "keys"), "utf8");
+  const key = keys.trim().split(" ")[1] ?? "";
+  const verified = await control.done("olga", "evidence", "verify", "ram.tar", "--key", key);
+  assert.match(
+    verified,
+    /memory\/ram\.lime +ok[\s\S]*the VM stood still for \d+ µs[\s\S]*as it was sealed/,
+  );
+  await control.run("olga", ["tar", "-xf", "ram.tar", "memory"]);
+  const about = JSON.parse(await readFile(join(control.scratch, "olga/memory/ram.json"), "utf8"));
+  assert.equal(about.consistency, "consistent");
+  assert.equal(about.paused.outcome, "frozen");
+  const image = ["--memory", "memory/ram.lime"];
+  const then = JSON.parse(await control.done("olga", "inspect", ...image, "processes", "--json"));
+  // Which of the kernel's workers there are changes by the moment.
+  const listedIn = ({ items }: { items: readonly { pid: number; name: string }[] }) =>
+    items
+      .map(({ pid, name }) => `${pid} ${name}`)
+      .filter((each) => !/ kworker|getty|cron/.test(each));
+  assert.deepEqual(listedIn(then), listedIn(live));
+  const some = ["--detector", "hidden-processes", "hidden-modules", "system-calls"];
+  assert.match(await control.done("olga", "check", ...image, ...some), /hidden-processes +clean/);
+});
+
+test("check --rules: what processes hold is put to rules once another person has agreed", async () => {
+  const pid = await startServer();
+  const rules = join(control.scratch, "olga", "own.yar");
+  await writeFile(
+    rules,
+    'rule redis { strings: $a = "# Server\\r\\nredis_version" condition: $a }',
+  );
+  const words = ["check", "web01", "--detector", "signatures", "--rules", rules, "--json"];
+  const { request } = await doneWithApproval(...words.filter((word) => word !== "--json"));
+  const checked = await control.as("olga", [...words, "--request", request]);
+  assert.equal(checked.code, 2, checked.stdout + checked.stderr);
+  const [verdict] = JSON.parse(checked.stdout).items;
+  const keys = verdict.suspicions.map(({ key }: { key: string }) => key);
+  assert.ok(
+    keys.some((each: string) => /redis-.*own:redis$/.test(each)),
+    JSON.stringify(keys),
+  );
+  await guest.run(`kill ${pid}`);
+});
+
+test("vm process-freeze, process-thaw, process-kill: of a process with several threads all stand still, go on, and end", async () => {
+  const pid = await startServer();
+  const run = async (command: string) => (await guest.run(command)).trim();
+  const states = () => run(`cut -d ' ' -f 3 /proc/${pid}/task/*/stat | sort -u | xargs`);
+  const threads = await run(`ls /proc/${pid}/task | wc -l`);
+  assert.ok(Number(threads) > 1, threads);
+  const planned = await control.done("olga", "vm", "process-freeze", "web01", pid, "--dry-run");
+  assert.match(planned, /redis-server/);
+  await doneWithApproval("vm", "process-freeze", "web01", pid);
+  assert.equal(await states(), "T");
+  await doneWithApproval("vm", "process-thaw", "web01", pid);
+  assert.equal(await states(), "S");
+  await doneWithApproval("vm", "process-kill", "web01", pid);
+  assert.equal(await run(`[ -e /proc/${pid} ] || echo gone`), "gone");
+  const complaints = "dmesg | grep -E 'BUG|WARNING|Oops|segfault' || true";
+  assert.equal(await run(complaints), "");
+});

@@ -15,6 +15,7 @@ import { scanVm } from "./operations/scan-vm.ts";
 import { appointAccount } from "./operations/system/appoint-account.ts";
 import { changePolicy } from "./operations/system/change-policy.ts";
 import { changeRules } from "./operations/system/change-rules.ts";
+import { deleteEvidence } from "./operations/system/delete-evidence.ts";
 import { redactFact } from "./operations/system/redact-fact.ts";
 import { rotateKey } from "./operations/system/rotate-key.ts";
 import { readOwnVersion } from "./own-version.ts";
@@ -116,6 +117,7 @@ export async function assemble(assembly: Assembly, stack: AsyncDisposableStack):
         changePolicy(policy),
         changeRules(rules),
         redactFact(ledger),
+        deleteEvidence(evidence),
         rotateKey(ledger),
       ],
       principalOf: async (account) =>

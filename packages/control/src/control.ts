@@ -13,6 +13,7 @@ import type { Services } from "./services.ts";
 import type { AtFaultPoint } from "./spine/fault-points.ts";
 import { openDataDirectory } from "./store/data-directory.ts";
 import { openCertificate } from "./tls/certificate.ts";
+import { keepCuts } from "./watch/keep-cuts.ts";
 import { keepInventory } from "./watch/keep-inventory.ts";
 import { keepIsolation } from "./watch/keep-isolation.ts";
 import { keepWorld } from "./watch/keep-world.ts";
@@ -127,6 +128,7 @@ export async function startControl(config: ControlConfig): Promise<Control> {
       attached.defer(() => void hosts.delete(agent.id));
       attached.use(keepWorld(agent, { ...services, runner: spine.runner }, failures.report));
       attached.use(keepIsolation(agent, services, failures.report));
+      attached.use(keepCuts(agent, { ...services, runner: spine.runner }, failures.report));
       // What was found and not answered yet when an earlier process ended.
       for (const finding of await services.findings.list({ states: ["open"] })) {
         if (finding.vm.host === agent.id) services.responder.answer(finding);

@@ -623,6 +623,11 @@ export const errorCatalogue = {
     status: 422,
     exit: ExitCode.inconclusive,
   },
+  "inspect/agent-answer": {
+    next: "What the agent in the guest says is not to be relied on: check the VM without asking it, and treat the guest as suspicious.",
+    status: 422,
+    exit: ExitCode.inconclusive,
+  },
   "inspect/crashed": {
     next: "Look again; if it happens again, treat the guest as suspicious.",
     status: 422,

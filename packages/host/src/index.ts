@@ -88,6 +88,7 @@ export type { StorageVolume } from "./libvirt/storage-volume.ts";
 export { findQemuProcess } from "./memory/find-qemu-process.ts";
 export type { GuestMemoryDescription } from "./memory/guest-memory-description.ts";
 export { MappedMemory } from "./memory/mapped-memory.ts";
+export { type ExtractStep, MemoryExtract } from "./memory/memory-extract.ts";
 export { memoryFrom } from "./memory/memory-from.ts";
 export {
   type GuestMemorySource,
@@ -98,11 +99,13 @@ export {
 export { openMemoryImage } from "./memory/open-memory-image.ts";
 export { openVmMemory } from "./memory/open-vm-memory.ts";
 export { openSocketPair, type ReceivedFds, receiveFds, sendFds } from "./memory/pass-fds.ts";
+export { type CutTraffic, type GuestConnection, noTraffic } from "./network/cut-ruleset.ts";
 export {
   type ForensicChannel,
   formatForensicChannel,
   parseForensicChannel,
 } from "./network/forensic-channel.ts";
+export { VmCut } from "./network/vm-cut.ts";
 export { VmIsolation } from "./network/vm-isolation.ts";
 export type { Pause, PauseEnd, PauseOutcome } from "./pause/pause.ts";
 export { pauseLimit } from "./pause/pause-limit.ts";

@@ -4,9 +4,9 @@
  *
  * Pages of the guest's own RAM, which are mapped, are not counted: /proc/self/smaps tells them by their file.
  */
-import { readFileSync } from "node:fs";
 import { openMemoryImage } from "@casemate/host";
 import { attach, DATA_CLASSES, type Kernel, ProfileCache, views } from "../src/index.ts";
+import { readMemoryUse } from "./read-memory-use.ts";
 
 const MORE = 16;
 const [, , dump = ""] = process.argv;
@@ -22,27 +22,12 @@ async function lookAtGuest(): Promise<void> {
   }
 }
 
-/** Resident memory, without guest RAM: all of it, and what no file backs. */
-function readMemoryUse(): { readonly resident: number; readonly anonymous: number } {
-  globalThis.gc?.();
-  let resident = 0;
-  let anonymous = 0;
-  let isGuest = false;
-  for (const line of readFileSync("/proc/self/smaps", "utf8").split("\n")) {
-    if (/^[0-9a-f]+-[0-9a-f]+ /.test(line)) isGuest = line.endsWith(dump);
-    const [, field, kilobytes] = /^(Rss|Anonymous): +(\d+) kB$/.exec(line) ?? [];
-    if (isGuest || field === undefined) continue;
-    if (field === "Rss") resident += Number(kilobytes) * 1024;
-    else anonymous += Number(kilobytes) * 1024;
-  }
-  return { resident, anonymous };
-}
-
-const before = readMemoryUse();
+const isDump = (file: string) => file.endsWith(dump);
+const before = readMemoryUse(isDump);
 await lookAtGuest();
-const one = readMemoryUse();
+const one = readMemoryUse(isDump);
 for (let i = 0; i < MORE; i += 1) await lookAtGuest();
-const all = readMemoryUse();
+const all = readMemoryUse(isDump);
 console.log(
   JSON.stringify({
     idle: before.resident,

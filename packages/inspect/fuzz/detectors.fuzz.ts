@@ -11,6 +11,7 @@ import {
   DATA_CLASSES,
   type DataClass,
   type Grant,
+  Interview,
   type Kernel,
   type PeerGuest,
   ProfileCache,
@@ -67,7 +68,7 @@ function peerOf(kernel: Kernel): PeerGuest {
   const grant = kernel.grant("kernelMetadata", "kernelText");
   const look: PeerGuest["look"] = (read) =>
     grant.look((access) => read(access), { milliseconds: BUDGET_MS }).value;
-  return { name: "before", buildId: kernel.facts.buildId, look };
+  return { buildId: kernel.facts.buildId, look };
 }
 
 /** One look of a detector; what it tells must be such that it can be shown and kept. */
@@ -85,6 +86,7 @@ function check(
         budget,
         files: undefined,
         signatures: anything,
+        interview: new Interview(),
         peers: [peer],
         kept: new Map(),
         sound: new Map(),

@@ -3,7 +3,15 @@
  *
  *     node packages/inspect/fuzz/views.fuzz.ts --dump FILE [--seed N] [--count N]
  */
-import { type AnyView, attach, DATA_CLASSES, ProfileCache, views } from "../src/index.ts";
+import {
+  type AnyView,
+  attach,
+  DATA_CLASSES,
+  ProfileCache,
+  processSockets,
+  signalTarget,
+  views,
+} from "../src/index.ts";
 import { argumentOf } from "./argument-of.ts";
 import { lookAt } from "./look-at.ts";
 import { mutate, type Target } from "./mutate.ts";
@@ -20,6 +28,9 @@ const LIVE_ODDS = 4;
 /** One mutant in so many is attached to anew. */
 const ATTACH_ODDS = 8;
 
+/** Those that nobody chooses, too. */
+const allViews: readonly AnyView[] = [...views, signalTarget, processSockets];
+
 await runFuzz(async (dump) => {
   const base = await openDump(dump);
   const memory = new MutatedMemory(base);
@@ -28,7 +39,7 @@ await runFuzz(async (dump) => {
   const grant = kernel.grant(...DATA_CLASSES);
   const recorder = new ReadRecorder(base, (index) => memory.clean(index));
   const recorded = attach(recorder, { profiles }).grant(...DATA_CLASSES);
-  const targets = views.map((view): { view: AnyView; target: Target } => {
+  const targets = allViews.map((view): { view: AnyView; target: Target } => {
     recorder.take();
     try {
       recorded.read(view, { milliseconds: 60_000 }, argumentOf(view));

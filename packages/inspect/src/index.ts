@@ -1,5 +1,13 @@
 export { Budget, type BudgetLimits } from "./budget.ts";
 export {
+  type AgentAnswer,
+  type AgentQuestion,
+  isAgentQuestion,
+  isForContents,
+} from "./detect/agent/agent-question.ts";
+export { Interview } from "./detect/agent/interview.ts";
+export { recallFor } from "./detect/agent/recall-for.ts";
+export {
   type Allowances,
   type Detector,
   defineDetector,
@@ -58,8 +66,9 @@ export { MemoryFault } from "./memory/memory-fault.ts";
 export type { PagingLevels } from "./memory/page-tables.ts";
 export { printable } from "./printable.ts";
 export { type SlabObject, scanObjects } from "./scan/scan-objects.ts";
-export { scanTasks, type TaskCandidate } from "./scan/scan-tasks.ts";
+export { scanTasks } from "./scan/scan-tasks.ts";
 export { findSlabCache, readSlabCache, type SlabCache } from "./scan/slab-cache.ts";
+export type { TaskCandidate } from "./scan/task-objects.ts";
 export {
   type BpfAttachmentRow,
   type BpfBtfRow,
@@ -89,6 +98,7 @@ export { type MapRow, maps } from "./views/maps.ts";
 export { type ModuleRow, type ModuleState, modules } from "./views/modules.ts";
 export { type MountRow, mounts } from "./views/mounts.ts";
 export { parseArgument } from "./views/parse-argument.ts";
+export { type ProcessSocketsRow, processSockets } from "./views/process-sockets.ts";
 export { type ProcessRow, processes, walkProcesses } from "./views/processes.ts";
 export { type FileRangeRow, readFile } from "./views/read-file.ts";
 export {

@@ -1,3 +1,4 @@
+export { type AgentDisk, makeAgentDisk } from "./agent-disk.ts";
 export { bootTestGuest, type TestGuest, type TestGuestOptions } from "./boot-test-guest.ts";
 export type { CommandResult } from "./console-protocol.ts";
 export { echoDisk } from "./echo-disk.ts";

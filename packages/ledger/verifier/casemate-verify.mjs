@@ -9,7 +9,8 @@
  * VKEY is the ledger's first verifier key, known from elsewhere. Without it the verifier can say that everything
  * fits together, not whose it is.
  *
- * Exit code: 0 everything is as it was written, 2 something is not, 1 it could not look, 64 wrong usage.
+ * Exit code: 0 everything is as it was written, 2 something is not, 3 nothing is wrong and whose it is was not
+ * checked (no key), 1 it could not look, 64 wrong usage.
  *
  * Specifications: RFC 6962 and RFC 9162 (Merkle trees), RFC 8032 (Ed25519), RFC 8785 (canonical JSON), C2SP
  * signed-note, tlog-checkpoint, tlog-tiles, tlog-cosignature.
@@ -744,7 +745,7 @@ function main() {
   const whose =
     key === undefined ? " Compare the first key with the one you know from elsewhere." : "";
   console.log(`VERIFIED${key === undefined ? ", except whose it is." : "."}${whose}`);
-  return 0;
+  return key === undefined ? 3 : 0;
 }
 
 /** What is not JSON is no proof: the check says so. */

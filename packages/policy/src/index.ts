@@ -19,6 +19,7 @@ export {
 export type { Change } from "./changes.ts";
 export type { DecidingPolicy, Decision, Duty } from "./decision.ts";
 export type { Explanation } from "./explain.ts";
+export { joinDuties } from "./join-duties.ts";
 export { checkPolicies, describeProblem, loadPolicies, readPolicyFiles } from "./load-policies.ts";
 export { type ParsedPolicies, parsePolicies } from "./parse-policies.ts";
 export { parseRequest } from "./parse-request.ts";

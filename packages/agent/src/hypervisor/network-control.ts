@@ -1,5 +1,6 @@
 import type { CasemateError } from "@casemate/core";
-import type { ForensicChannel } from "@casemate/host";
+import type { CutTraffic, ForensicChannel } from "@casemate/host";
+import { type CutProcess, cutLabelPrefix, type StartedProcess } from "./cut-label.ts";
 
 /**
  * The label of a VM that is to be isolated whenever it runs; `isolate` gives it and `release` takes it. What
@@ -7,25 +8,32 @@ import type { ForensicChannel } from "@casemate/host";
  */
 export const isolatedLabel = "casemate:isolated";
 
-/** What a host tells, of a VM or of all, where what is to be isolated could not be: it may have its network. */
+/** Whether labels say that a VM, or processes of it, are to be kept off the network when it runs. */
+export function isKeptOff(labels: readonly string[]): boolean {
+  return labels.some((label) => label === isolatedLabel || label.startsWith(cutLabelPrefix));
+}
+
+/** What a host tells, of a VM or of all, where what is to be kept off the network could not be: it may have it. */
 export const isolationFailed = "isolation-failed";
 
-/** A VM that is labelled, runs, and could not be isolated anew. */
+/** A VM that is labelled, runs, and could not be isolated anew, or its processes not cut off. */
 export interface UnisolatedVm {
   readonly uuid: string;
   readonly name: string;
   readonly cause: CasemateError;
 }
 
+/** An interface of a running VM. */
+interface RunningInterface {
+  readonly mac: string;
+  /** The host's device; undefined where there is none to isolate at. */
+  readonly tap: string | undefined;
+}
+
 /** A VM's network as nftables has it at the VM's tap devices, beside what its definition says. */
 export interface NetworkIsolation {
   /** The interfaces of the running VM; none while it does not run. */
-  readonly interfaces: readonly {
-    readonly mac: string;
-    /** The host's device; undefined where there is none to isolate at. */
-    readonly tap: string | undefined;
-    readonly isolated: boolean;
-  }[];
+  readonly interfaces: readonly (RunningInterface & { readonly isolated: boolean })[];
   /** What is kept open, as `ForensicChannel` is written, and the router to it. */
   readonly keep: { readonly keep: string; readonly via: string | undefined } | undefined;
   /** Packets dropped since it was isolated. */
@@ -34,6 +42,16 @@ export interface NetworkIsolation {
   readonly rules: boolean;
   /** Whether it has `isolatedLabel`, so that the next run is isolated too. */
   readonly labelled: boolean;
+}
+
+/** Which processes of a VM are cut off, as its labels say, and where the rules for it stand. */
+export interface NetworkCut {
+  readonly processes: readonly CutProcess[];
+  readonly interfaces: readonly (RunningInterface & { readonly cut: boolean })[];
+  /** Packets dropped since the rules were made. */
+  readonly dropped: number;
+  /** Whether rules stand about the VM, if only about devices that it no longer has. */
+  readonly rules: boolean;
 }
 
 /**
@@ -55,10 +73,23 @@ export interface NetworkControl {
    * has no tap device.
    */
   isolate(uuid: string, channel: ForensicChannel | undefined, signal?: AbortSignal): Promise<void>;
-  /** Isolates anew, with nothing kept open, what is labelled and runs with an interface that is not. */
+  /**
+   * Isolates anew, with nothing kept open, what is labelled and runs with an interface that is not; and lets
+   * nothing pass of what has processes to be cut off and interfaces where they are not, until `allow` does.
+   */
   renew(uuid: string, signal?: AbortSignal): Promise<void>;
   /** `renew` for every VM of the host; answers those that it failed for. */
   renewAll(signal?: AbortSignal): Promise<readonly UnisolatedVm[]>;
   /** Takes label and isolation back; nothing where there is none. */
   release(uuid: string, signal?: AbortSignal): Promise<void>;
+  /** What is cut off. Under isolation it stands beside it, and is there when that is released. */
+  cuts(uuid: string, signal?: AbortSignal): Promise<NetworkCut>;
+  /** Throws what `cut` would, and changes nothing: the kernel itself is asked. */
+  checkCut(uuid: string, signal?: AbortSignal): Promise<void>;
+  /** Lets nothing pass at the VM's tap devices but `traffic`, then labels it. Throws as `isolate`. */
+  cut(uuid: string, process: CutProcess, traffic: CutTraffic, signal?: AbortSignal): Promise<void>;
+  /** Has `traffic` pass in place of what did, at the devices the VM has now. Throws as `isolate`. */
+  allow(uuid: string, traffic: CutTraffic, signal?: AbortSignal): Promise<void>;
+  /** Takes a process's label back, and with the last one the rules; nothing where there is none. */
+  rejoin(uuid: string, process: StartedProcess, signal?: AbortSignal): Promise<void>;
 }

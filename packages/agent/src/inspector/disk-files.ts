@@ -1,11 +1,11 @@
 import { CasemateError, MiB, milliseconds, toCasemateError } from "@casemate/core";
 import type { BlockReader, FileSystem } from "@casemate/formats/disk";
-import { unpackKernel } from "@casemate/formats/unpack-kernel";
 import { unpackModule } from "@casemate/formats/unpack-module";
 import type { GuestFiles } from "@casemate/inspect";
 import { openSystem } from "@casemate/scan/open-system";
 import { ScanBudget } from "@casemate/scan/scan-budget";
 import { kernelPlaces } from "./kernel-places.ts";
+import { unpackKernelOnce } from "./unpack-kernel-once.ts";
 
 /** Debian's largest kernels have 15 MiB, its largest modules 25. */
 const MAX_BYTES = 128 * MiB;
@@ -34,7 +34,7 @@ export class DiskFiles implements GuestFiles {
     const id = Buffer.from(buildId, "hex");
     for (const place of kernelPlaces(release)) {
       const file = this.#read(place, MAX_BYTES);
-      const kernel = file === undefined ? undefined : unpackKernel(file);
+      const kernel = file === undefined ? undefined : unpackKernelOnce(file);
       // The note is in .notes, which is in every kernel's file.
       if (kernel?.includes(id) === true) return kernel;
     }

@@ -1,12 +1,22 @@
-import { formatAddress, gva, type Milliseconds, type PhysicalMemory } from "@casemate/core";
 import {
+  formatAddress,
+  gva,
+  type Milliseconds,
+  type PhysicalMemory,
+  toCasemateError,
+} from "@casemate/core";
+import {
+  type AgentAnswer,
+  type AgentQuestion,
   attach,
   type DataClass,
   glance,
+  Interview,
   type Kernel,
   ProfileCache,
   parseArgument,
   readKernelPages,
+  recallFor,
   type SweepOptions,
   sweep,
 } from "@casemate/inspect";
@@ -31,6 +41,8 @@ export class Guest implements AsyncDisposable {
   readonly #memory: PhysicalMemory;
   readonly #kernel: Kernel;
   readonly #kept: SweepOptions["kept"] = new Map();
+  /** What the agent in the guest was asked for the next sweep. */
+  #interview: Interview | undefined;
   /** What the last sweep had leave to read. */
   #classes: readonly DataClass[] = [];
 
@@ -92,6 +104,28 @@ export class Guest implements AsyncDisposable {
     return { ...value, cpuMs: (user + system) / 1_000 };
   }
 
+  /**
+   * What the agent in the guest is to be asked next for the next sweep, by `detectors`, nothing once all is
+   * settled; `answers` are those to what was asked before, where something was. What goes wrong is missed in the
+   * sweep.
+   */
+  askNext(
+    detectors: SweepOptions["detectors"],
+    { classes, budget: milliseconds }: Pick<SweepRequest, "classes" | "budget">,
+    answers: readonly AgentAnswer[] | undefined,
+  ): readonly AgentQuestion[] {
+    const begun = answers === undefined ? undefined : this.#interview;
+    const interview = begun ?? new Interview();
+    this.#interview = interview;
+    interview.hear(answers ?? []);
+    try {
+      return interview.ask(recallFor(this.#kernel, { detectors, classes }, { milliseconds }));
+    } catch (thrown) {
+      interview.giveUp(toCasemateError(thrown).message);
+      return [];
+    }
+  }
+
   /** What `detectors` say, which only who sweeps loads, with what they are given. Throws `vm/gone`. */
   async sweep(
     detectors: SweepOptions["detectors"],
@@ -102,7 +136,10 @@ export class Guest implements AsyncDisposable {
     const before = process.cpuUsage();
     const { classes, budget, allowances } = request;
     this.#classes = classes;
-    const options = { detectors, classes, budget, allowances, ...given, kept: this.#kept };
+    const interview = this.#interview;
+    this.#interview = undefined;
+    const asked = { detectors, classes, budget, allowances, interview };
+    const options = { ...asked, ...given, kept: this.#kept };
     const verdicts = await sweep(this.#kernel, options);
     const { user, system } = process.cpuUsage(before);
     return {

@@ -1,11 +1,19 @@
 import { CasemateError, type ErrorCode, errorCatalogue, type Milliseconds } from "@casemate/core";
-import type { Consistency, Damage, Glance, Verdict } from "@casemate/inspect";
+import type {
+  AgentAnswer,
+  AgentQuestion,
+  Consistency,
+  Damage,
+  Glance,
+  Verdict,
+} from "@casemate/inspect";
 import { isRecord, parseFailure, parseRow } from "../confined/parse-row.ts";
 import type { GuestGlance } from "../guest-glance.ts";
 import type { GuestPages, PagesRequest } from "../guest-pages.ts";
 import type { GuestSweep, SweepRequest } from "../guest-sweep.ts";
 import type { ViewRequest } from "../inspectable-view.ts";
 import type { ViewTable } from "../view-table.ts";
+import { parseAgentQuestions } from "./parse-agent-questions.ts";
 import { parsePages } from "./parse-pages.ts";
 import { parseVerdict } from "./parse-verdict.ts";
 
@@ -17,7 +25,6 @@ export type InspectorRequest =
   | {
       readonly ask: "attach";
       readonly guest: string;
-      readonly name: string;
       readonly withDisks: boolean;
     }
   | { readonly ask: "view"; readonly guest: string; readonly request: ViewRequest }
@@ -30,6 +37,13 @@ export type InspectorRequest =
       readonly guest: string;
       readonly request: SweepRequest;
       readonly withDisks: boolean;
+    }
+  /** What the agent in the guest is to be asked next for a sweep, given the answers to what was asked before. */
+  | {
+      readonly ask: "interview";
+      readonly guest: string;
+      readonly request: Pick<SweepRequest, "budget" | "detectors" | "classes">;
+      readonly answers: readonly AgentAnswer[] | undefined;
     }
   | { readonly ask: "glance"; readonly guest: string; readonly budget: Milliseconds }
   | { readonly ask: "pages"; readonly guest: string; readonly request: PagesRequest }
@@ -54,6 +68,7 @@ export type InspectorAnswer =
   | SweepReading
   | PagesReading
   | { readonly glance: GlanceReading }
+  | { readonly questions: readonly AgentQuestion[] }
   | { readonly error: { readonly code: ErrorCode; readonly message: string } };
 
 const limits = {
@@ -78,9 +93,11 @@ const codes: ReadonlySet<string> = new Set(
 export function parseAnswer(value: unknown): InspectorAnswer {
   if (!isRecord(value)) throw unfit("no object");
   if (value["done"] === true) return { done: true };
-  const { error, items, elapsedMs, cpuMs, consistency, damaged, verdicts, pages } = value;
+  const { error, items, elapsedMs, cpuMs, consistency, damaged, verdicts, pages, questions } =
+    value;
   if (isRecord(error)) return { error: parseFailure(error, codes, unfit) };
   if (value["glance"] !== undefined) return { glance: parseGlance(value["glance"]) };
+  if (questions !== undefined) return { questions: parseAgentQuestions(questions, unfit) };
   if (verdicts !== undefined)
     return {
       verdicts: parseVerdicts(verdicts),

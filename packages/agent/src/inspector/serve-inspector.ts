@@ -19,8 +19,6 @@ import type { InspectorAnswer, InspectorRequest, ViewReading } from "./messages.
 import { ruleMatcher } from "./rule-matcher.ts";
 
 const guests = new Map<string, Guest>();
-/** The names of their VMs. */
-const names = new Map<string, string>();
 /** What the last walk saw, until it is fetched. */
 let walked: ViewReading | undefined;
 /** What puts memory to rules, where this inspector may be asked to. */
@@ -39,11 +37,9 @@ function attached(key: string): Guest {
 }
 
 /** The other guests that one may be compared with. */
-function peersOf(key: string): readonly { readonly name: string; readonly kernel: Kernel }[] {
+function peersOf(key: string): readonly Kernel[] {
   return [...guests].flatMap(([other, { comparable }]) =>
-    other === key || comparable === undefined
-      ? []
-      : [{ name: names.get(other) ?? other, kernel: comparable }],
+    other === key || comparable === undefined ? [] : [comparable],
   );
 }
 
@@ -72,7 +68,6 @@ async function answer(request: InspectorRequest): Promise<InspectorAnswer> {
         attachWithDisks(memory, readers, options),
       );
       guests.set(request.guest, guest);
-      names.set(request.guest, request.name);
       return { done: true };
     }
     case "view":
@@ -95,6 +90,12 @@ async function answer(request: InspectorRequest): Promise<InspectorAnswer> {
       const given = { files, signatures, peers: peersOf(request.guest) };
       return await attached(request.guest).sweep(detectors, request.request, given);
     }
+    case "interview": {
+      const { guest, request: order, answers } = request;
+      return {
+        questions: attached(guest).askNext(chosenDetectors(order.detectors), order, answers),
+      };
+    }
     case "glance":
       return { glance: attached(request.guest).glance(request.budget) };
     case "pages":
@@ -102,7 +103,6 @@ async function answer(request: InspectorRequest): Promise<InspectorAnswer> {
     case "detach": {
       await guests.get(request.guest)?.[Symbol.asyncDispose]();
       guests.delete(request.guest);
-      names.delete(request.guest);
       return { done: true };
     }
   }

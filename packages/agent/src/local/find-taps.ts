@@ -19,7 +19,7 @@ export function findTaps({ name, runId, state, nics }: DomainDescription): strin
   if (runId === undefined) {
     throw new CasemateError(
       "vm/not-running",
-      `Cannot isolate ${name}: it is ${state}, expected it to run.`,
+      `Cannot keep ${name} off the network: it is ${state}, expected it to run.`,
       { next: "While it does not run it has no network; start it only once it may have it." },
     );
   }
@@ -29,7 +29,7 @@ export function findTaps({ name, runId, state, nics }: DomainDescription): strin
     const type = nic.source.kind === "other" ? nic.source.type : nic.source.kind;
     throw new CasemateError(
       "device/unknown",
-      `Cannot isolate ${name}: its interface ${nic.mac} is of type ${type} and has no tap device on the host, expected one.`,
+      `Cannot keep ${name} off the network: its interface ${nic.mac} is of type ${type} and has no tap device on the host, expected one.`,
       { next: "Take that interface from it with `casemate vm nic-detach`, or pause the VM." },
     );
   });

@@ -14,7 +14,7 @@ import type {
   UndefineChoices,
   WhichDefinition,
 } from "../hypervisor/domain-control.ts";
-import { isolatedLabel, type NetworkControl } from "../hypervisor/network-control.ts";
+import { isKeptOff, type NetworkControl } from "../hypervisor/network-control.ts";
 import { chosenFlags } from "./chosen-flags.ts";
 import type { HostContext } from "./host-context.ts";
 
@@ -94,10 +94,10 @@ export class LocalDomains implements DomainControl {
     const { paused = false, discardSaved: forceBoot = false } = options;
     const { labels } = await this.#context.find(uuid, signal);
     // It stands still until nothing passes its interfaces; where that fails it goes on standing still.
-    const isolated = labels.includes(isolatedLabel);
-    const flags = chosenFlags({ paused: paused || isolated, forceBoot });
+    const held = isKeptOff(labels);
+    const flags = chosenFlags({ paused: paused || held, forceBoot });
     await this.#context.with((c) => c.start(uuid, flags, signal));
-    if (!isolated) return;
+    if (!held) return;
     await this.#renewIsolation(uuid, signal);
     if (!paused) await this.resume(uuid, signal);
   }

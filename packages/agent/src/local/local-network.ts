@@ -1,16 +1,30 @@
 import { CasemateError, toCasemateError } from "@casemate/core";
-import { type ForensicChannel, VmIsolation } from "@casemate/host";
-import type { DomainControl } from "../hypervisor/domain-control.ts";
 import {
+  type CutTraffic,
+  type ForensicChannel,
+  noTraffic,
+  VmCut,
+  VmIsolation,
+} from "@casemate/host";
+import {
+  type CutProcess,
+  formatCutLabel,
+  parseCutLabels,
+  type StartedProcess,
+} from "../hypervisor/cut-label.ts";
+import type { DomainControl, DomainDescription } from "../hypervisor/domain-control.ts";
+import {
+  isKeptOff,
   isolatedLabel,
   type NetworkControl,
+  type NetworkCut,
   type NetworkIsolation,
   type UnisolatedVm,
 } from "../hypervisor/network-control.ts";
 import { findTaps, tapOf } from "./find-taps.ts";
 import type { HostContext } from "./host-context.ts";
 
-/** Isolation of VMs of a libvirt that this process is connected to. */
+/** Isolation of VMs, and of processes in them, of a libvirt that this process is connected to. */
 export class LocalNetwork implements NetworkControl {
   readonly #context: HostContext;
   readonly #setLabels: DomainControl["setLabels"];
@@ -23,13 +37,12 @@ export class LocalNetwork implements NetworkControl {
   }
 
   async isolation(uuid: string, signal?: AbortSignal): Promise<NetworkIsolation> {
-    const { runId, nics, labels } = await this.#context.find(uuid, signal);
+    const vm = await this.#context.find(uuid, signal);
     const { taps, keep, dropped, chains } = await this.#rulesOf(uuid).read(signal);
-    const interfaces = (runId === undefined ? [] : nics).map((nic) => {
-      const tap = tapOf(nic);
-      return { mac: nic.mac, tap, isolated: tap !== undefined && taps.includes(tap) };
+    const interfaces = interfacesOf(vm, taps).map(({ held: isolated, ...each }) => {
+      return { ...each, isolated };
     });
-    const labelled = labels.includes(isolatedLabel);
+    const labelled = vm.labels.includes(isolatedLabel);
     return { interfaces, keep, dropped, rules: chains.length > 0, labelled };
   }
 
@@ -54,16 +67,23 @@ export class LocalNetwork implements NetworkControl {
   renew(uuid: string, signal?: AbortSignal): Promise<void> {
     return this.#inTurn(async () => {
       const vm = await this.#context.find(uuid, signal);
-      if (!vm.labels.includes(isolatedLabel) || vm.runId === undefined) return;
-      const { interfaces } = await this.isolation(uuid, signal);
-      if (interfaces.every(({ isolated }) => isolated)) return;
-      await this.#rulesOf(uuid).write(findTaps(vm), undefined, signal);
+      if (vm.runId === undefined) return;
+      if (vm.labels.includes(isolatedLabel)) {
+        const { interfaces } = await this.isolation(uuid, signal);
+        const isWhole = interfaces.every(({ isolated }) => isolated);
+        if (!isWhole) await this.#rulesOf(uuid).write(findTaps(vm), undefined, signal);
+      }
+      if (parseCutLabels(vm.labels).length > 0) {
+        const { interfaces } = await this.cuts(uuid, signal);
+        const isWhole = interfaces.every(({ cut }) => cut);
+        if (!isWhole) await this.#cutOf(uuid).write(findTaps(vm), noTraffic, signal);
+      }
     });
   }
 
   async renewAll(signal?: AbortSignal): Promise<readonly UnisolatedVm[]> {
     const vms = await this.#context.list(signal);
-    const wanted = vms.filter(({ labels }) => labels.includes(isolatedLabel));
+    const wanted = vms.filter(({ labels }) => isKeptOff(labels));
     const renewed = await Promise.all(
       wanted.map(async ({ uuid, name }) => {
         const failed = (thrown: unknown) => ({ uuid, name, cause: toCasemateError(thrown) });
@@ -83,8 +103,65 @@ export class LocalNetwork implements NetworkControl {
     });
   }
 
+  async cuts(uuid: string, signal?: AbortSignal): Promise<NetworkCut> {
+    const vm = await this.#context.find(uuid, signal);
+    const { taps, dropped, chains } = await this.#cutOf(uuid).read(signal);
+    const interfaces = interfacesOf(vm, taps).map(({ held: cut, ...each }) => ({ ...each, cut }));
+    const processes = parseCutLabels(vm.labels);
+    return { processes, interfaces, dropped, rules: chains.length > 0 };
+  }
+
+  async checkCut(uuid: string, signal?: AbortSignal): Promise<void> {
+    const taps = findTaps(await this.#context.find(uuid, signal));
+    await this.#cutOf(uuid).check(taps, signal);
+  }
+
+  cut(uuid: string, process: CutProcess, traffic: CutTraffic, signal?: AbortSignal): Promise<void> {
+    return this.#inTurn(async () => {
+      const vm = await this.#context.find(uuid, signal);
+      await this.#cutOf(uuid).write(findTaps(vm), traffic, signal);
+      await this.#setLabels(
+        uuid,
+        [...without(vm.labels, process), formatCutLabel(process)],
+        signal,
+      );
+    });
+  }
+
+  allow(uuid: string, traffic: CutTraffic, signal?: AbortSignal): Promise<void> {
+    return this.#inTurn(async () => {
+      const vm = await this.#context.find(uuid, signal);
+      if (parseCutLabels(vm.labels).length === 0) return; // somebody has taken it back
+      const taps = findTaps(vm);
+      const rules = this.#cutOf(uuid);
+      const standing = (await rules.read(signal)).taps;
+      if (taps.every((tap) => standing.includes(tap))) await rules.allow(traffic, signal);
+      else await rules.write(taps, traffic, signal);
+    });
+  }
+
+  rejoin(uuid: string, process: StartedProcess, signal?: AbortSignal): Promise<void> {
+    return this.#inTurn(async () => {
+      const { labels } = await this.#context.find(uuid, signal);
+      const others = without(labels, process);
+      // First, so that who is stopped in between leaves it cut off.
+      if (others.length < labels.length) await this.#setLabels(uuid, others, signal);
+      if (parseCutLabels(others).length === 0) await this.#cutOf(uuid).remove(signal);
+    });
+  }
+
   #rulesOf(uuid: string): VmIsolation {
-    if (this.#context.local) return new VmIsolation(uuid);
+    this.#verifyLocal();
+    return new VmIsolation(uuid);
+  }
+
+  #cutOf(uuid: string): VmCut {
+    this.#verifyLocal();
+    return new VmCut(uuid);
+  }
+
+  #verifyLocal(): void {
+    if (this.#context.local) return;
     throw new CasemateError(
       "network/failed",
       "Cannot reach the VM's interfaces: its host is another machine, expected this one.",
@@ -97,4 +174,19 @@ export class LocalNetwork implements NetworkControl {
     this.#last = own;
     return own;
   }
+}
+
+/** The interfaces of a VM that runs, and which of them are among `taps`. */
+function interfacesOf({ runId, nics }: DomainDescription, taps: readonly string[]) {
+  return (runId === undefined ? [] : nics).map((nic) => {
+    const tap = tapOf(nic);
+    return { mac: nic.mac, tap, held: tap !== undefined && taps.includes(tap) };
+  });
+}
+
+function without(labels: readonly string[], { pid, started }: StartedProcess): string[] {
+  return labels.filter((label) => {
+    const [cut] = parseCutLabels([label]);
+    return cut?.pid !== pid || cut.started !== started;
+  });
 }

@@ -12,7 +12,7 @@ import {
 } from "@casemate/host";
 import type { DomainControl } from "../hypervisor/domain-control.ts";
 import type { HypervisorFacts } from "../hypervisor/hypervisor-facts.ts";
-import { isolatedLabel, type NetworkControl } from "../hypervisor/network-control.ts";
+import { isKeptOff, type NetworkControl } from "../hypervisor/network-control.ts";
 import type {
   SnapshotControl,
   SnapshotRemoval,
@@ -110,22 +110,22 @@ export class LocalSnapshots implements SnapshotControl {
     const { labels } = await this.#context.find(uuid, signal);
     const kept = await this.definition(uuid, name, signal);
     const then = kept === undefined ? [] : describeDomain(kept).labels;
-    const isolated = [...labels, ...then].includes(isolatedLabel);
+    const keptOff = [...labels, ...then].filter((label) => isKeptOff([label]));
     const { state = stateOf(snapshot), force = false } = options;
     // It stands still until nothing passes its interfaces; where that fails it goes on standing still.
-    const held = isolated && state === "running";
+    const held = keptOff.length > 0 && state === "running";
     const flags = chosenFlags({
       running: options.state === "running" && !held,
       paused: options.state === "paused" || held,
       force,
     });
     await this.#context.with((c) => c.revertToSnapshot(uuid, name, flags, signal));
-    // Labels are the VM's, not the state's: they are not taken back.
-    const own = isolated ? [...new Set([...labels, isolatedLabel])] : labels;
+    // Labels are the VM's, not the state's: they are not taken back. What was kept off the network then is now.
+    const own = [...new Set([...labels, ...keptOff])];
     if (own.toSorted().join() !== then.toSorted().join()) {
       await this.#parts.setLabels(uuid, own, signal);
     }
-    if (!isolated) return;
+    if (keptOff.length === 0) return;
     await this.#parts.renewIsolation(uuid, signal);
     if (held) await this.#context.with((c) => c.resume(uuid, signal));
   }

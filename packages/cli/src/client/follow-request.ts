@@ -36,6 +36,7 @@ export interface ShownPlan {
 }
 
 export interface ShownDuty {
+  readonly policy: string;
   readonly by: string;
   readonly count: number;
   readonly reason: string;

@@ -2,8 +2,15 @@ import { randomUUID } from "node:crypto";
 import { CasemateError } from "@casemate/core";
 import type { Command } from "commander";
 import type { Context } from "../context.ts";
+import { describeDuties } from "../output/describe-duties.ts";
 import { printPlan, printRequest } from "../output/request.ts";
-import { followRequest, type ShownPlan, type ShownRequest } from "./follow-request.ts";
+import { stopOnSignals } from "../stop-on-signals.ts";
+import {
+  followRequest,
+  type ShownDuty,
+  type ShownPlan,
+  type ShownRequest,
+} from "./follow-request.ts";
 import { openClient } from "./open-client.ts";
 
 /** What every operation may be told besides its own parameters. */
@@ -26,12 +33,17 @@ export async function placeOrder(...order: Parameters<typeof followOrder>): Prom
   await followOrder(...order);
 }
 
-/** As `placeOrder`; the request as it was last, where one was made. */
+/**
+ * As `placeOrder`; the request as it was last, where one was made.
+ *
+ * @param how.withdraws whether who interrupts the command ends the operation too, and waits until nothing is left
+ */
 export async function followOrder(
   path: string,
   parameters: Readonly<Record<string, unknown>>,
   options: OrderOptions,
   context: Context,
+  how: { readonly withdraws?: boolean } = {},
 ): Promise<ShownRequest | undefined> {
   const { environment, output, progress } = context;
   const { dryRun = false, requestId = randomUUID(), breakGlass, reason } = options;
@@ -53,6 +65,10 @@ export async function followOrder(
   }
   const taken = document as unknown as ShownRequest; // our own control plane answered
   const { wait } = options;
+  if (wait && how.withdraws === true) {
+    // Where it cannot be withdrawn it has ended, or the control plane has: following it says so.
+    stopOnSignals(() => void client.post(`/api/v1/requests/${taken.id}/cancel`).catch(() => {}));
+  }
   const last = wait ? await followRequest(client, taken.id, progress) : taken;
   if (!wait && !output.json) output.text(`Request ${taken.id}: ${taken.state}\n`);
   else printRequest(last, context);
@@ -75,11 +91,7 @@ interface Preview {
   readonly plan: ShownPlan;
   readonly decision: {
     readonly kind: string;
-    readonly duties: readonly {
-      readonly by: string;
-      readonly count: number;
-      readonly reason: string;
-    }[];
+    readonly duties: readonly ShownDuty[];
     readonly because: string | null;
   };
 }
@@ -90,8 +102,6 @@ function printPreview({ plan, decision }: Preview, context: Context): void {
   printPlan(plan, context);
   output.text("\n");
   if (decision.kind === "permitted") output.text("The policy permits it.\n");
-  for (const { by, count, reason } of decision.duties) {
-    output.text(`It needs the approval of ${count} ${by}: ${reason}.\n`);
-  }
+  for (const line of describeDuties(decision.duties)) output.text(`${line}\n`);
   if (decision.because !== null) output.text(`The policy denies it: ${decision.because}\n`);
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { parseBytes } from "@casemate/core";
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { Argument, type Command, InvalidArgumentError, Option } from "commander";
 
 /** What the command line reads of a parameter's JSON schema. */
 interface ParameterSchema {
@@ -31,7 +31,10 @@ export function addParameters(
     if (positional.includes(name)) {
       const many = parameter.type === "array" ? "..." : "";
       const word = `${kebab(name)}${many}`;
-      command.argument(required ? `<${word}>` : `[${word}]`, description);
+      const argument = new Argument(required ? `<${word}>` : `[${word}]`, description);
+      // Several words are a list by themselves.
+      if (parameter.type !== "array") argument.argParser(parserOf(name, parameter));
+      command.addArgument(argument);
       continue;
     }
     const flag = `--${kebab(name)}`;

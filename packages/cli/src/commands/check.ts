@@ -1,7 +1,7 @@
 import { type GuestSweep, neededClasses } from "@casemate/agent";
 import { CasemateError, ExitCode, milliseconds } from "@casemate/core";
 import { usualAllowances } from "@casemate/inspect";
-import { detectors, usualDetectors } from "@casemate/inspect/detectors";
+import { detectors } from "@casemate/inspect/detectors";
 import { Argument, type Command, InvalidArgumentError, Option } from "commander";
 import { findVm, openHypervisorAgent } from "../client/vm-source.ts";
 import type { Context } from "../context.ts";
@@ -15,6 +15,7 @@ interface CheckOptions {
   readonly all?: boolean;
   readonly rules?: readonly string[];
   readonly allMemory?: boolean;
+  readonly agent?: boolean;
   readonly budget: number;
   readonly request?: string;
   readonly connect?: string;
@@ -38,6 +39,7 @@ export function configureCheck(command: Command, context: Context): void {
     .option("--all", "every detector: those, too, that read what processes and files hold")
     .option("--rules <path...>", "YARA rules that memory is put to: files, or directories of them")
     .option("--all-memory", "put all memory of processes to the rules, not only what may be run")
+    .option("--agent", "ask the agent in the guest, too: what it says is held against memory")
     .option("--budget <ms>", "time a detector's look may take", parseBudget, defaultBudgetMs)
     .option("--request <id>", "a request for this check that has been approved")
     .option("--connect <uri>", "ask this libvirt itself, without a control plane")
@@ -64,8 +66,10 @@ async function check(
 ): Promise<GuestSweep> {
   const { memory, disk, connect } = options;
   verifyRules(options);
+  verifyAgent(options);
   if (memory !== undefined) {
     if (vm !== undefined) throw wrong(`both VM ${vm} and --memory are given, expected one of them`);
+    if (options.agent === true) throw wrong("--agent is given with --memory: a dump has no agent");
     const { sweepImage } = await import("@casemate/agent/sweep-image");
     return await sweepImage(memory, await ownRequest(options), disk);
   }
@@ -74,7 +78,8 @@ async function check(
   if (connect !== undefined) {
     await using agent = await openHypervisorAgent(connect, environment.dataDirectory);
     const { uuid } = await findVm(agent, vm);
-    return await agent.sweep(uuid, { ...(await ownRequest(options)), withDisks: true });
+    const request = { ...(await ownRequest(options)), withAgent: options.agent };
+    return await agent.sweep(uuid, { ...request, withDisks: true });
   }
   return await askControlPlane(vm, options, environment);
 }
@@ -89,9 +94,20 @@ function verifyRules({ rules, allMemory, detector }: CheckOptions): void {
   }
 }
 
+function verifyAgent({ agent, detector }: CheckOptions): void {
+  const isAsked = detectors.some(({ id, given }) => given === "agent" && detector?.includes(id));
+  if (agent !== true && isAsked) throw wrong("the agent is not asked, expected --agent");
+  if (agent === true && detector !== undefined && !isAsked) {
+    throw wrong(
+      "--agent is given and its answers are for none, expected --detector agent-answers or agent-files",
+    );
+  }
+}
+
 /** Every detector that can look with what it is given. */
-function whole({ rules }: CheckOptions): readonly string[] {
-  return (rules === undefined ? usualDetectors : detectors).map(({ id }) => id);
+function whole({ rules, agent }: CheckOptions): readonly string[] {
+  const isGiven = { rules: rules !== undefined, agent: agent === true };
+  return detectors.filter(({ given }) => given === undefined || isGiven[given]).map(({ id }) => id);
 }
 
 /** Who is root on the host, or has the dump, may see all of it. */
@@ -114,7 +130,7 @@ async function askControlPlane(
 ): Promise<GuestSweep> {
   const { openClient } = await import("../client/open-client.ts");
   const client = await openClient(environment, options);
-  const { all, allMemory, budget, request } = options;
+  const { all, allMemory, agent, budget, request } = options;
   const chosen = options.detector ?? (all === true ? whole(options) : undefined);
   const rules = await readRules(options.rules);
   const path = `/api/v1/vms/${encodeURIComponent(vm)}/checks`;
@@ -123,15 +139,16 @@ async function askControlPlane(
     ...(chosen === undefined ? {} : { detectors: [...chosen] }),
     ...(rules === undefined ? {} : { rules: rules.map((file) => ({ ...file })) }),
     ...(allMemory === undefined ? {} : { allMemory }),
+    ...(agent === undefined ? {} : { agent }),
     ...(request === undefined ? {} : { request }),
   };
-  const patience = rules === undefined ? undefined : patienceOf(budget);
+  const patience = rules === undefined && agent !== true ? undefined : patienceOf(budget);
   const document = await client.post(path, body, undefined, patience);
   const { items, takenAt, ...swept } = document as unknown as SentCheck; // our own control plane answered
   return { ...swept, takenAt: new Date(takenAt), verdicts: items };
 }
 
-/** Rules are compiled before they are put to memory, which has ten times the budget and is done again. */
+/** Rules are compiled before they are put to memory, which has ten times the budget and is done again; so has an agent. */
 const patienceOf = (budget: number): number => 180_000 + 60 * budget;
 
 /** As JSON carries it. */

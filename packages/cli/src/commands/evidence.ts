@@ -1,20 +1,24 @@
 import { open, rm } from "node:fs/promises";
 import type { EvidenceDocument, EvidenceList } from "@casemate/control";
 import type { EvidenceCheck } from "@casemate/control/check-evidence";
-import { CasemateError, ExitCode } from "@casemate/core";
+import { CasemateError, ExitCode, type Milliseconds } from "@casemate/core";
 import type { VerifierKey } from "@casemate/ledger";
 import type { Command } from "commander";
 import type { ControlClient } from "../client/control-client.ts";
 import { openClient } from "../client/open-client.ts";
-import { followOrder, type OrderOptions, withOrder } from "../client/order.ts";
+import { followOrder, type OrderOptions, placeOrder, withOrder } from "../client/order.ts";
 import type { Context } from "../context.ts";
 import { printEvidenceCheck, printEvidenceList } from "../output/evidence.ts";
 import { parseKeyOption } from "./ledger/ledger-place.ts";
 import { readGiven } from "./ledger/read-given.ts";
+import { parsePauseLimit } from "./parse-pause-limit.ts";
 
 interface SaveOptions extends OrderOptions {
   readonly finding?: readonly string[];
   readonly all?: boolean;
+  readonly memory?: boolean;
+  readonly pause?: boolean;
+  readonly pauseLimit?: Milliseconds;
   readonly output?: string;
 }
 
@@ -30,16 +34,25 @@ export function configureEvidence(command: Command, context: Context): void {
   )
     .option("--finding <id...>", "about these findings; all that are not closed, unless given")
     .option("--all", "with what processes and files hold, which needs an approval")
+    .option("--memory", "with the whole RAM besides, which needs an approval")
+    .option("--pause", "with --memory: have the VM stand still for the last of it")
+    .option(
+      "--pause-limit <ms>",
+      "when a paused VM is resumed whatever happens (default: 50, at most 5000)",
+      parsePauseLimit,
+    )
     .option("-o, --output <file>", "fetch the bundle into this new file")
     .addHelpText("after", "\nWithout -o it is kept by the control plane: `casemate evidence get`.")
     .action(async (vm: string, options: SaveOptions) => {
       const { finding, all, output: file, ...order } = options;
+      const memory = memoryParameter(options);
       const path = `/api/v1/vms/${encodeURIComponent(vm)}/operations/vm.evidence.save`;
       const parameters = {
         ...(finding === undefined ? {} : { findings: [...finding] }),
         ...(all === undefined ? {} : { all }),
+        ...(memory === undefined ? {} : { memory }),
       };
-      const last = await followOrder(path, parameters, order, context);
+      const last = await followOrder(path, parameters, order, context, { withdraws: true });
       if (file === undefined || last?.state !== "done") return;
       const saved = await fetchBundle(await openClient(environment, options), last.id, file);
       if (!output.json) output.text(describeFetched(file, saved));
@@ -65,6 +78,12 @@ export function configureEvidence(command: Command, context: Context): void {
       else output.text(describeFetched(options.output, saved));
     });
 
+  withOrder(
+    command.command("delete <evidence>").description("delete a bundle, which needs an approval"),
+  ).action(async (id: string, options: OrderOptions) => {
+    await placeOrder("/api/v1/operations/evidence.delete", { evidence: id }, options, context);
+  });
+
   command
     .command("verify <file>")
     .description("hold a bundle against its seal, offline; exits with 2 if it is not as sealed")
@@ -87,6 +106,18 @@ export function configureEvidence(command: Command, context: Context): void {
     });
 
   command.action(() => command.outputHelp());
+}
+
+/** How the whole RAM is to be taken, if it is. Throws `usage`. */
+function memoryParameter({ memory, pause, pauseLimit: limit }: SaveOptions): object | undefined {
+  if (limit !== undefined && pause !== true) {
+    throw new CasemateError("usage", "Cannot save evidence: --pause-limit is without --pause.");
+  }
+  if (memory !== true) {
+    if (pause !== true) return undefined;
+    throw new CasemateError("usage", "Cannot save evidence: --pause is without --memory.");
+  }
+  return pause === true ? { pause: limit === undefined ? {} : { limit } } : {};
 }
 
 function describe({ verdict, parts, unchecked, seal, later }: EvidenceCheck): object {
@@ -119,9 +150,16 @@ async function fetchBundle(
     for await (const bytes of client.download(`${at}/bundle`)) await file.writeFile(bytes);
   } catch (thrown) {
     await rm(path, { force: true });
-    throw thrown;
+    throw asFullDisk(thrown, path);
   }
   return saved;
+}
+
+function asFullDisk(thrown: unknown, path: string): unknown {
+  const code = thrown instanceof Error && "code" in thrown ? thrown.code : undefined;
+  if (code !== "ENOSPC" && code !== "EDQUOT") return thrown;
+  const words = `Cannot write ${path}: no space is left on its file system.`;
+  return new CasemateError("disk/full", words, { cause: thrown });
 }
 
 function withData(command: Command): Command {

@@ -8,6 +8,7 @@ import type { Context } from "../context.ts";
 import { describePause } from "../output/describe-pause.ts";
 import { printable } from "../output/printable.ts";
 import { printView } from "../output/view.ts";
+import { parsePauseLimit } from "./parse-pause-limit.ts";
 
 interface InspectOptions {
   readonly memory?: string;
@@ -122,11 +123,6 @@ function describeViews(): string {
 function parseMilliseconds(text: string): number {
   if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
   throw new InvalidArgumentError("Expected a budget of 1 to 999999 milliseconds.");
-}
-
-function parsePauseLimit(text: string): Milliseconds {
-  if (/^[1-9]\d{0,3}$/.test(text) && Number(text) <= 5_000) return milliseconds(Number(text));
-  throw new InvalidArgumentError("Expected a limit of 1 to 5000 milliseconds.");
 }
 
 function wrong(seen: string): CasemateError {

@@ -72,6 +72,8 @@ test("casemate ledger: checkpoint, prove, verify, redact, rotate, fsck", async (
   const verified = await run("ledger", "verify", file, "--key", JSON.parse(proof.stdout).firstKey);
   assert.match(verified.stdout, /vm\/started[\s\S]*ledger\/redacted/, verified.stderr);
   assert.match(verified.stdout, /Nothing of the first 5 facts was changed since\./);
+  const unknown = await run("ledger", "verify", file);
+  assert.equal(unknown.code, 3, "whose it is was not checked");
   const wrong = await run("ledger", "verify", file, "--key", key);
   assert.deepEqual([wrong.code, wrong.stdout], [2, ""]);
   await writeFile(file, proof.stdout.replace("alice", "mallo"));

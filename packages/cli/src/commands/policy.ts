@@ -5,6 +5,7 @@ import {
   checkPolicies,
   type Decision,
   type Explanation,
+  joinDuties,
   loadPolicies,
   type PolicyCaseResult,
   PolicyEngine,
@@ -243,6 +244,8 @@ function describeDecision(decision: Decision): string {
     case "denied":
       return `denied. ${decision.because}`;
     case "needs-approval":
-      return `needs approval by ${decision.duties.map(({ by, count }) => `${count} × ${by}`).join(", ")}.`;
+      return `needs approval by ${joinDuties(decision.duties)
+        .map(({ by, count }) => `${count} × ${by}`)
+        .join(", ")}.`;
   }
 }

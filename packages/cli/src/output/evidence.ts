@@ -1,5 +1,5 @@
 import type { EvidenceList } from "@casemate/control";
-import type { EvidenceCheck } from "@casemate/control/check-evidence";
+import type { EvidenceCheck, EvidenceSeal } from "@casemate/control/check-evidence";
 import { formatBytes } from "@casemate/core";
 import type { Context } from "../context.ts";
 import { printable } from "./printable.ts";
@@ -39,7 +39,7 @@ export function printEvidenceCheck(check: EvidenceCheck, { output }: Context): v
         ["of", `${vm.name} (${vm.uuid}) on ${host.name}`],
         ["kernel", kernel === null ? "not found" : `${kernel.release} ${kernel.buildId ?? ""}`],
         ["saved", `${manifest.begunAt} to ${manifest.endedAt}, asked for by ${manifest.requester}`],
-        ["read", `${manifest.classes.join(", ")}; ${consistency}, the VM was not paused`],
+        ["read", `${manifest.classes.join(", ")}; ${consistency}, ${describeStandstill(manifest)}`],
         ["not in it", missed.length === 0 ? "-" : missed.map(({ what }) => what).join("; ")],
         ["sealed", `${fact.time}, by fact ${fact.index} of ${origin}`],
         ["proven", `under the checkpoint of ${size} facts, with ${facts.length} more of them`],
@@ -51,6 +51,11 @@ export function printEvidenceCheck(check: EvidenceCheck, { output }: Context): v
   for (const sentence of unchecked) output.text(`\nNot checked: ${printable(sentence)}`);
   output.text(unchecked.length === 0 ? "\n" : "\n\n");
   output.text(`${wordsOf(verdict, output)}\n`);
+}
+
+function describeStandstill({ pauseMicroseconds }: EvidenceSeal["manifest"]): string {
+  if (pauseMicroseconds === 0) return "the VM was not paused";
+  return `the VM stood still for ${pauseMicroseconds} µs at most`;
 }
 
 function wordsOf(verdict: EvidenceCheck["verdict"], { style }: Context["output"]): string {

@@ -1,6 +1,7 @@
 import { ExitCode, formatBytes } from "@casemate/core";
 import type { ShownDuty, ShownPlan, ShownRequest } from "../client/follow-request.ts";
 import type { Context } from "../context.ts";
+import { describeDuties } from "./describe-duties.ts";
 import { printable } from "./printable.ts";
 
 /** What the request came to, as text or JSON, with the exit code that says so. */
@@ -69,10 +70,7 @@ export function printPlan(plan: ShownPlan, { output }: Context): void {
 
 function printDuties(duties: readonly ShownDuty[], { output }: Context): void {
   output.text("\n");
-  for (const { by, count, reason } of duties) {
-    const who = count === 1 ? `a ${by}` : `${count} persons as ${by}`;
-    output.text(`  It needs the approval of ${printable(`${who}: ${reason}`)}.\n`);
-  }
+  for (const line of describeDuties(duties)) output.text(`  ${line}\n`);
 }
 
 function exitCodeOf(state: string): ExitCode {

@@ -105,6 +105,8 @@ interface EvidenceTable {
   actor: string;
   classes: string;
   findings: string;
+  /** 1 where the whole RAM is in it. */
+  memory: number;
   manifest: string;
   /** The fact that seals it. */
   fact: number;

@@ -1,4 +1,4 @@
-import { type DefinitionDescription, isolatedLabel } from "@casemate/agent";
+import { cutLabelPrefix, type DefinitionDescription, isolatedLabel } from "@casemate/agent";
 import { Type } from "typebox";
 import { defineOperation } from "../spine/operation.ts";
 import { chooseScope, scopeParameter, scopeWords } from "./parts/change-scope.ts";
@@ -40,6 +40,13 @@ export const attachNic = defineOperation({
         doing,
         "it is isolated, and the new interface would not be",
         "it to be released",
+      );
+    }
+    if (scope !== "config" && vm.labels.some((label) => label.startsWith(cutLabelPrefix))) {
+      throw refused(
+        doing,
+        "a process of it is cut off, and would not be at the new interface",
+        "it to rejoin",
       );
     }
     const { model = "virtio" } = parameters;

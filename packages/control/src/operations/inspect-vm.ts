@@ -3,6 +3,7 @@ import { milliseconds } from "@casemate/core";
 import { Type } from "typebox";
 import { defaultBudgetMs } from "../api/contract/view.ts";
 import { defineOperation } from "../spine/operation.ts";
+import { pauseParameter } from "./parts/pause-parameter.ts";
 import { refused } from "./parts/refused.ts";
 import { seeAnswer } from "./parts/see-answer.ts";
 import { readVm } from "./vm-facts.ts";
@@ -30,20 +31,7 @@ export const inspectVm = defineOperation({
           description: `Time the look may take, in milliseconds (default ${defaultBudgetMs}).`,
         }),
       ),
-      pause: Type.Optional(
-        Type.Object(
-          {
-            limit: Type.Optional(
-              Type.Integer({
-                minimum: 1,
-                maximum: pauseLimit.most,
-                description: `How long the VM may stand still, in milliseconds (default ${pauseLimit.standard}).`,
-              }),
-            ),
-          },
-          { additionalProperties: false, description: "Has the VM stand still for the look." },
-        ),
-      ),
+      pause: Type.Optional(pauseParameter("Has the VM stand still for the look.")),
     },
     { additionalProperties: false },
   ),

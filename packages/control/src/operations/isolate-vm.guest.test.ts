@@ -5,8 +5,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { attachHost, type HostEvent, isolatedLabel, isolationFailed } from "@casemate/agent";
 import { findQemuProcess } from "@casemate/host";
-import { type SystemGuest, startSystemGuest } from "@casemate/lab";
-import { TestHost } from "../../test/test-host.fixture.ts";
+import type { SystemGuest } from "@casemate/lab";
+import {
+  far,
+  guest,
+  guest6,
+  NetworkedGuest,
+  router,
+  router6,
+} from "../../test/networked-guest.fixture.ts";
+import type { TestHost } from "../../test/test-host.fixture.ts";
 import { attachNic } from "./attach-nic.ts";
 import { cloneVm } from "./clone-vm.ts";
 import { isolateVm } from "./isolate-vm.ts";
@@ -20,50 +28,20 @@ const run = promisify(execFile);
 const signal = AbortSignal.timeout(300_000);
 const never = new AbortController().signal;
 
-/** Documentation's own addresses (RFC 5737, RFC 3849): they are nobody's. */
-const [router, guest] = ["192.0.2.1", "192.0.2.10"];
-const [router6, guest6] = ["2001:db8::1", "2001:db8::10"];
-const far = "198.51.100.1";
-const mac = "52:54:00:00:00:21";
-
+let networked: NetworkedGuest;
 let host: TestHost;
 let uuid: string;
 let lab: SystemGuest;
 
 before(async () => {
-  host = await TestHost.start();
-  await host.libvirt.createNetwork(`
-    <network>
-      <name>lab</name><forward mode="open"/><bridge name="lab0" stp="off" delay="0"/>
-      <ip address="${router}" prefix="24"/><ip family="ipv6" address="${router6}" prefix="64"/>
-    </network>`);
-  const devices = `<interface type="network"><mac address="${mac}"/><source network="lab"/>
-    <model type="virtio"/></interface>`;
-  lab = await startSystemGuest(host, { devices }, signal);
+  networked = await NetworkedGuest.start(signal);
+  ({ host, lab } = networked);
   ({ uuid } = lab);
-  await lab.run(`ip link set eth0 up; ip addr add ${guest}/24 dev eth0`, signal);
-  await lab.run(`ip addr add ${guest6}/64 dev eth0 nodad`, signal);
-  // Somebody behind a router.
-  await lab.run(`ip route add default via ${router}`, signal);
-  await inNetwork("ip", "addr", "add", `${far}/32`, "dev", "lo");
 });
-after(async () => await host?.[Symbol.asyncDispose]());
+after(async () => await networked?.[Symbol.asyncDispose]());
 
-/** Runs a program of this machine in the network that the guest is in. */
-async function inNetwork(...command: readonly string[]): Promise<string> {
-  const { stdout } = await run("nsenter", ["--net", "-t", `${findQemuProcess(uuid)}`, ...command]);
-  return stdout;
-}
-
-/** Whether a TCP connection to the guest comes about. */
-async function reaches(address: string, port: number): Promise<boolean> {
-  const script = `
-    const socket = require("node:net").connect(${port}, "${address}");
-    const say = (words) => { console.log(words); process.exit(); };
-    socket.once("connect", () => say("open")).once("error", () => say("closed"));
-    setTimeout(() => say("closed"), 3_000);`;
-  return (await inNetwork(process.execPath, "-e", script)).trim() === "open";
-}
+const inNetwork = (...command: readonly string[]) => networked.inNetwork(...command);
+const reaches = (address: string, port: number) => networked.reaches(address, port);
 
 /** Whether a packet of the guest's comes back. */
 async function guestReaches(address: string): Promise<boolean> {

@@ -1,4 +1,4 @@
-import { isolatedLabel } from "@casemate/agent";
+import { cutLabelPrefix, isolatedLabel } from "@casemate/agent";
 import { Type } from "typebox";
 import { defineOperation } from "../spine/operation.ts";
 import { harmless } from "./parts/harmless.ts";
@@ -51,6 +51,15 @@ export const labelVm = defineOperation({
     }
     const given = to.filter((label) => !from.includes(label));
     const taken = from.filter((label) => !to.includes(label));
+    const cut = [...given, ...taken].find((label) => label.startsWith(cutLabelPrefix));
+    if (cut !== undefined) {
+      throw refused(
+        `label ${vm.name}`,
+        `${cut} says that a process is cut off the network`,
+        "other labels",
+        "Cut processes off with `casemate vm process-cut`, have them back with `casemate vm process-rejoin`.",
+      );
+    }
     if ([...given, ...taken].includes(isolatedLabel)) {
       throw refused(
         `label ${vm.name}`,

@@ -26,9 +26,11 @@ test("operations: every vm action but reading has one", () => {
   // A scan and evidence are kept, and so are made with the place for them.
   const kept = [scanVm({} as ScannedStates, noSalt), saveEvidence({} as EvidenceService)]; // they keep nothing here
   const made = [...ids, ...kept.map(({ id }) => id)];
+  // The right to the whole RAM, as those to look: evidence is saved with it.
+  const rights = ["vm.read", "vm.evidence.memory"];
   const wanted = actions
     .map(({ id }) => id)
-    .filter((id) => id.startsWith("vm.") && id !== "vm.read" && !id.startsWith("vm.inspect."));
+    .filter((id) => id.startsWith("vm.") && !rights.includes(id) && !id.startsWith("vm.inspect."));
   assert.deepEqual(
     wanted.filter((id) => !made.includes(id)),
     [],
@@ -86,4 +88,11 @@ test("saveEvidence: what processes and files hold needs the right to that", () =
     "vm.inspect.userMemory",
     "vm.inspect.fileContents",
   ]);
+});
+
+test("saveEvidence: the whole RAM needs the right to it and to all that it holds, and a pause one more", () => {
+  const { needs } = saveEvidence({} as EvidenceService); // it keeps nothing here
+  const whole = [...needs({ all: true }), "vm.evidence.memory"];
+  assert.deepEqual(needs({ memory: {} }), whole);
+  assert.deepEqual(needs({ memory: { pause: {} } }), [...whole, "vm.inspect.pause"]);
 });

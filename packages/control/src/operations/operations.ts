@@ -4,6 +4,7 @@ import { attachNic } from "./attach-nic.ts";
 import { changeMedia } from "./change-media.ts";
 import { checkVm } from "./check-vm.ts";
 import { cloneVm } from "./clone-vm.ts";
+import { cutProcess } from "./cut-process.ts";
 import { defineVm } from "./define-vm.ts";
 import { deleteSnapshot } from "./delete-snapshot.ts";
 import { deleteVm } from "./delete-vm.ts";
@@ -20,6 +21,7 @@ import { killVm } from "./kill-vm.ts";
 import { labelVm } from "./label-vm.ts";
 import { openConsole } from "./open-console.ts";
 import { pauseVm } from "./pause-vm.ts";
+import { rejoinProcess } from "./rejoin-process.ts";
 import { releaseVm } from "./release-vm.ts";
 import { renameVm } from "./rename-vm.ts";
 import { resetVm } from "./reset-vm.ts";
@@ -54,6 +56,8 @@ export const operations: readonly Operation[] = [
   killProcess,
   freezeProcess,
   thawProcess,
+  cutProcess,
+  rejoinProcess,
   changeMedia,
   resizeVm,
   renameVm,

@@ -1,6 +1,7 @@
-import { describeDomain, type HostAgent, isolatedLabel } from "@casemate/agent";
+import { cutLabelPrefix, describeDomain, type HostAgent, isolatedLabel } from "@casemate/agent";
 import { Type } from "typebox";
 import { defineOperation } from "../spine/operation.ts";
+import { findDroppedDisks } from "./parts/find-dropped-disks.ts";
 import { findSnapshot, isExternal } from "./parts/find-snapshot.ts";
 import { refused } from "./parts/refused.ts";
 import { isSnapshot, snapshotIdentity, snapshotWords } from "./parts/snapshot-identity.ts";
@@ -44,15 +45,20 @@ export const restoreVm = defineOperation({
       .filter(({ createdAt }) => createdAt > snapshot.createdAt)
       .map(({ name }) => name)
       .toSorted();
-    const written = vm.disks.flatMap(({ source, readonly }) =>
-      "path" in source && !readonly ? [source.path] : [],
+    const kept = await host.hypervisor.snapshots.definition(vm.uuid, snapshot.name, signal);
+    const machine = kept === undefined ? undefined : describeDomain(kept);
+    const dropped =
+      machine === undefined ? [] : findDroppedDisks(vm, machine, isExternal(snapshot));
+    const written = vm.disks.flatMap(({ source, readonly, target }) =>
+      "path" in source && !readonly && !dropped.some((each) => each.target === target)
+        ? [source.path]
+        : [],
     );
     await verifyUnused(doing, host, written, vm.uuid, signal);
     const runs = vm.runId !== undefined;
     const changed =
       snapshot.definitionDigest !== undefined && snapshot.definitionDigest !== vm.digest;
-    const kept = await host.hypervisor.snapshots.definition(vm.uuid, snapshot.name, signal);
-    const then = kept === undefined ? [] : describeDomain(kept).labels;
+    const then = machine?.labels ?? [];
     const isolated = [...vm.labels, ...then].includes(isolatedLabel);
     const since = snapshot.createdAt.toISOString();
     const after =
@@ -64,6 +70,9 @@ export const restoreVm = defineOperation({
         ...(changed
           ? ["Take its definition back too: devices and sizes are those of then; its labels stay."]
           : []),
+        ...dropped.map(
+          ({ target, path }) => `${target} is no disk of it afterwards; ${path} stays as it is.`,
+        ),
         after === "shutoff"
           ? `${vm.name} is off afterwards.`
           : `${vm.name} is ${after} afterwards.`,
@@ -73,6 +82,9 @@ export const restoreVm = defineOperation({
                 ? "It stays isolated, with nothing kept open."
                 : "It was isolated then and is so again, with nothing kept open.",
             ]
+          : []),
+        ...([...vm.labels, ...then].some((label) => label.startsWith(cutLabelPrefix))
+          ? ["Processes that are cut off the network, or were then, are so where memory has them."]
           : []),
         ...(later.length > 0 ? [`Later snapshots stay: ${later.join(", ")}.`] : []),
         "Inside the guest the clock, session keys and counters are those of then; what was patched, revoked or changed since is as before.",

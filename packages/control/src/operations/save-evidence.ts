@@ -1,4 +1,4 @@
-import { mostPages, pageClasses } from "@casemate/agent";
+import { mostPages, pageClasses, pauseLimit } from "@casemate/agent";
 import { formatBytes, KiB, MiB } from "@casemate/core";
 import { type Allowances, DATA_CLASSES, type DataClass } from "@casemate/inspect";
 import { Type } from "typebox";
@@ -6,7 +6,9 @@ import { type VmResource, vmResource } from "../spine/gate.ts";
 import { defineOperation, type Operation } from "../spine/operation.ts";
 import { evidenceDetectors, evidenceViews } from "../watch/evidence/collect-evidence.ts";
 import type { EvidenceStore } from "../watch/evidence/evidence-store.ts";
+import type { WholeMemory } from "../watch/evidence/put-memory.ts";
 import type { Findings } from "../watch/findings/findings.ts";
+import { pauseParameter } from "./parts/pause-parameter.ts";
 import { refused } from "./parts/refused.ts";
 import { readVm } from "./vm-facts.ts";
 
@@ -44,12 +46,29 @@ export const saveEvidence = ({ evidence, findings, allowancesOf }: EvidenceServi
             description: "Whether what processes and files hold is read too.",
           }),
         ),
+        memory: Type.Optional(
+          Type.Object(
+            {
+              pause: Type.Optional(
+                pauseParameter(
+                  "Has the VM stand still for the last of it, so that it is of one moment.",
+                ),
+              ),
+            },
+            {
+              additionalProperties: false,
+              description: "Takes the whole RAM too, and all that processes and files hold.",
+            },
+          ),
+        ),
       },
       { additionalProperties: false },
     ),
-    needs: ({ all = false }) => [
+    needs: ({ all, memory }) => [
       "vm.evidence.save",
-      ...classesOf(all).map((dataClass) => `vm.inspect.${dataClass}`),
+      ...classesOf({ all, memory }).map((dataClass) => `vm.inspect.${dataClass}`),
+      ...(memory === undefined ? [] : ["vm.evidence.memory"]),
+      ...(memory?.pause === undefined ? [] : ["vm.inspect.pause"]),
     ],
     async plan({ host, target, parameters, requestId }, signal) {
       const vm = await readVm(host, target, signal);
@@ -57,30 +76,37 @@ export const saveEvidence = ({ evidence, findings, allowancesOf }: EvidenceServi
       if (vm.runId === undefined) {
         throw refused(doing, `it is ${vm.state}`, "it to run or to be paused");
       }
-      const classes = classesOf(parameters.all ?? false);
+      const classes = classesOf(parameters);
+      const memory = planMemory(parameters);
+      const diskBytes = ROOM + (memory === null ? 0 : vm.maxMemory);
+      await evidence.verifyRoom(diskBytes);
       const about = await findAll(findings, doing, vm.uuid, parameters.findings);
       const what =
         about === undefined ? "all findings that are not closed" : `findings ${about.join(", ")}`;
+      const isPaused = memory !== null && memory.pauseLimit !== null;
       return {
         steps: [
+          ...(memory === null ? [] : describeMemory(memory, vm)),
           `Look into the memory of ${vm.name} (${classes.join(", ")}) and at the kernel on its disks: ${evidenceDetectors(classes).join(", ")}.`,
           `Read the views ${evidenceViews(classes).join(", ")}.`,
           `Read pages of its kernel's memory that the evidence of ${what} names, ${formatBytes(mostPages * PAGE)} at most.`,
-          "The guest is not touched.",
+          isPaused ? "Nothing in the guest is changed." : "The guest is not touched.",
           `Keep it as evidence ${requestId}, with its hash in the ledger.`,
         ],
         effects: [
           { kind: "memory", id: vm.uuid, change: "read" },
+          ...(isPaused ? [{ kind: "vm", id: vm.uuid, change: "interrupted" } as const] : []), // literals
           { kind: "file", id: `evidence/${requestId}.tar`, change: "created" },
         ],
         irreversible: [],
         destroysState: false,
-        downtime: false,
-        diskBytes: ROOM,
+        downtime: isPaused,
+        diskBytes,
         details: {
           ...{ uuid: vm.uuid, runId: vm.runId, evidence: requestId },
           classes: [...classes],
           findings: about === undefined ? null : [...about],
+          memory,
         },
       };
     },
@@ -91,6 +117,7 @@ export const saveEvidence = ({ evidence, findings, allowancesOf }: EvidenceServi
         ...{ id, vm, host, actor, runId: String(details.runId) },
         classes: details.classes,
         findings: about ?? undefined,
+        memory: details.memory ?? undefined,
         allowances: allowancesOf(vm),
       };
       await evidence.save(order, progress, signal);
@@ -113,8 +140,32 @@ export const saveEvidence = ({ evidence, findings, allowancesOf }: EvidenceServi
     },
   });
 
-function classesOf(all: boolean): readonly DataClass[] {
-  return all ? DATA_CLASSES : pageClasses;
+interface Wanted {
+  readonly all?: boolean | undefined;
+  readonly memory?: { readonly pause?: { readonly limit?: number } } | undefined;
+}
+
+/** The whole RAM is all that there is. */
+function classesOf({ all = false, memory }: Wanted): readonly DataClass[] {
+  return all || memory !== undefined ? DATA_CLASSES : pageClasses;
+}
+
+function planMemory({ memory }: Wanted): WholeMemory | null {
+  if (memory === undefined) return null;
+  const { pause } = memory;
+  return { pauseLimit: pause === undefined ? null : (pause.limit ?? pauseLimit.standard) };
+}
+
+function describeMemory(
+  { pauseLimit: limit }: WholeMemory,
+  { name, maxMemory }: { readonly name: string; readonly maxMemory: number },
+): readonly string[] {
+  return [
+    `Copy the whole RAM of ${name}, ${formatBytes(maxMemory)}, while it runs, and once more what changed meanwhile.`,
+    limit === null
+      ? "Where it still changes, the copy is of no one moment, and says so."
+      : `Pause ${name} for the last of that, for ${limit} ms at most; what takes longer is of no one moment, and says so.`,
+  ];
 }
 
 /** The whole ids of the findings; undefined where none were named. Throws `finding/unknown`, `operation/refused`. */

@@ -297,7 +297,7 @@ export class RequestRunner implements AsyncDisposable {
     try {
       answer = await operation.execute({ host, plan, actor, given, progress }, run.stop.signal);
     } catch (thrown) {
-      failure = toCasemateError(thrown);
+      failure = failureOf(operation, thrown, run.stop.signal);
     }
     atFaultPoint?.("executed");
     const conclusion = operation.attended
@@ -352,6 +352,12 @@ export class RequestRunner implements AsyncDisposable {
       await sleep(wait, undefined, { signal: this.#disposing.signal }).catch(() => {});
     }
   }
+}
+
+/** What ended an operation; whatever breaks off because it was asked to was cancelled. */
+function failureOf({ id }: Operation, cause: unknown, signal: AbortSignal): CasemateError {
+  if (cause !== signal.reason) return toCasemateError(cause);
+  return new CasemateError("cancelled", `Cannot finish ${id}: it was cancelled.`, { cause });
 }
 
 /** What has an answer for its requester is over with it: there is nothing to see at the host. */

@@ -1,6 +1,6 @@
 import type { HostAgent } from "@casemate/agent";
 import { CasemateError, type JsonValue } from "@casemate/core";
-import type { Resource } from "@casemate/policy";
+import { joinDuties, type Resource } from "@casemate/policy";
 import type { Principal } from "../accounts/principal.ts";
 import { resourceOf } from "./gate.ts";
 import type { Operation } from "./operation.ts";
@@ -369,7 +369,9 @@ function denied(
 }
 
 function awaiting({ id, operation, duties }: OperationRequest): CasemateError {
-  const who = duties.map(({ by, count }) => `${count} ${by}`).join(" and ");
+  const who = joinDuties(duties)
+    .map(({ by, count }) => `${count} ${by}`)
+    .join(" and ");
   return new CasemateError(
     "request/awaiting-approval",
     `Cannot do ${operation} yet: request ${id} awaits the approval of ${who}.`,

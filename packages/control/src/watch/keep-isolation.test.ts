@@ -39,7 +39,10 @@ test("keepIsolation: a VM that is found not to be isolated is said and recorded,
   assert.equal(fact?.actor, "system:watch");
   assert.match(String(fact?.sealed?.["message"]), /^Cannot /);
   assert.equal(alarms.length, 1);
-  assert.match(alarms[0] ?? "", /^web is to be isolated and may have its network: Cannot isolate/);
+  assert.match(
+    alarms[0] ?? "",
+    /^web is to be kept off the network, or processes in it, and may have it: Cannot keep web off/,
+  );
   assert.deepEqual(failures, []);
 });
 

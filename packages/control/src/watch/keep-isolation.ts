@@ -15,8 +15,8 @@ export interface IsolationParts {
 const again = { first: 5_000, most: 60_000 };
 
 /**
- * Sees to it that a VM which is to be isolated and is not never has its network in silence: that is recorded,
- * said, and tried again until it is isolated, or need not be.
+ * Sees to it that a VM which is to be kept off the network, or processes in it, and is not never has it in
+ * silence: that is recorded, said, and tried again until it is, or need not be.
  *
  * Disposing ends it and waits for what is under way. `onError` hears of what could not be recorded.
  */
@@ -52,7 +52,7 @@ export function keepIsolation(
 
   const insist = async (uuid: string, name: string, why: string) => {
     // First, whatever else fails.
-    alarm(`${name} is to be isolated and may have its network: ${why}`);
+    alarm(`${name} is to be kept off the network, or processes in it, and may have it: ${why}`);
     await record("isolation/failed", uuid, why);
     for (let wait = again.first; ; wait = Math.min(wait * 2, again.most)) {
       await sleep(wait, undefined, { signal });
@@ -77,7 +77,9 @@ export function keepIsolation(
     if (what !== isolationFailed) return;
     if (vm !== undefined) follow(vm.uuid, () => insist(vm.uuid, vm.name, detail));
     else
-      alarm(`Whether the VMs of ${host.name} are isolated that are to be is not known: ${detail}`);
+      alarm(
+        `Whether the VMs of ${host.name} are kept off the network that are to be is not known: ${detail}`,
+      );
   });
   // What failed before anybody listened.
   if (host.status().connected) follow("", insistOnAll);

@@ -1,11 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type HostAgent, type HostEvent, isolationFailed } from "@casemate/agent";
+import { cutEvents, type HostAgent, type HostEvent, isolationFailed } from "@casemate/agent";
 import { toCasemateError } from "@casemate/core";
 import type { RequestRunner } from "../spine/request-runner.ts";
 import type { Attribution, World } from "./world.ts";
 
 /** Milliseconds after an operation in which libvirt's events may still be its own. */
 const AFTERMATH = 500;
+
+/** What hosts tell of VMs that is no change of them. */
+const notChanges: readonly string[] = [isolationFailed, ...Object.values(cutEvents)];
 
 /** Waits between attempts to record what could not be recorded, in milliseconds. */
 const again = { first: 500, most: 5_000 };
@@ -52,8 +55,8 @@ export function keepWorld(
       return;
     }
     const { vm } = event;
-    // That nobody did: `keepIsolation` records it.
-    if (vm === undefined || event.what === isolationFailed) return;
+    // That nobody did: `keepIsolation` and `keepCuts` record it.
+    if (vm === undefined || notChanges.includes(event.what)) return;
     if (!runner.isActing(vm.uuid, AFTERMATH)) {
       const by = { kind: "unknown", noticed: "event", event: describe(event) } as const;
       follow(() => observe(host, vm.uuid, by, world, runner));

@@ -3,6 +3,7 @@ import { CasemateError, type JsonObject, type JsonValue } from "@casemate/core";
 import type { Kysely } from "kysely";
 import type { FactLog } from "../facts/fact-log.ts";
 import type { ProjectedTables } from "../facts/projected-tables.ts";
+import { watchActor } from "./findings/finding-facts.ts";
 
 /** What of a VM can be changed, as it was seen last. */
 export interface VmWorld {
@@ -25,6 +26,8 @@ export interface VmWorld {
 /** Who or what made a change, as far as that is known. */
 export type Attribution =
   | { readonly kind: "request"; readonly request: string; readonly actor: string }
+  /** Casemate's own watch, as the fact of this kind says. */
+  | { readonly kind: "watch"; readonly fact: string }
   /** Nobody asked Casemate: what libvirt told of it, where it did. */
   | {
       readonly kind: "unknown";
@@ -40,6 +43,17 @@ export interface World {
   reconcile(host: HostAgent, attribute: (uuid: string) => Attribution | undefined): Promise<void>;
   /** The labels that a VM had when it was looked at last, without asking anybody. */
   labelsOf(uuid: string): Promise<readonly string[]>;
+}
+
+function actorOf(by: Attribution): string {
+  switch (by.kind) {
+    case "request":
+      return by.actor;
+    case "watch":
+      return watchActor;
+    case "unknown":
+      return "unknown";
+  }
 }
 
 export function worldIn(db: Kysely<ProjectedTables>, facts: FactLog): World {
@@ -65,7 +79,7 @@ export function worldIn(db: Kysely<ProjectedTables>, facts: FactLog): World {
     const record = by.kind === "request" ? facts.recordOutcome : facts.record;
     await record({
       kind,
-      actor: by.kind === "request" ? by.actor : "unknown",
+      actor: actorOf(by),
       subject: `vm:${uuid}`,
       body: {
         host: host.id,

@@ -5,6 +5,7 @@ import fc from "fast-check";
 import {
   arrangeSegments,
   type DumpSegment,
+  formatLimeHeader,
   parseElfCore,
   parseLimeHeader,
 } from "../memory-images.ts";
@@ -108,7 +109,9 @@ test("parseLimeHeader: the range, its end after its last byte", () => {
   header.writeUInt32LE(1, 4);
   header.writeBigUInt64LE(0x1000n, 8);
   header.writeBigUInt64LE(0x2fffn, 16);
-  assert.deepEqual(parseLimeHeader(header), { start: 0x1000, end: 0x3000 });
+  const range = { start: 0x1000, end: 0x3000 };
+  assert.deepEqual(parseLimeHeader(header), range);
+  assert.deepEqual(Buffer.from(formatLimeHeader(range)), header);
   assert.throws(() => parseLimeHeader(header.subarray(0, 31)), { code: "dump/truncated" });
 });
 

@@ -480,6 +480,22 @@ export class LibvirtConnection implements AsyncDisposable {
     return this.#open.call("monitorCommand", [uuid, line, true], signal);
   }
 
+  /**
+   * What the agent in a guest answers to a command within `seconds`, as libvirt writes it down: JSON, up to
+   * 10 MiB of it. `libvirt/failed` where there is no agent, it says nothing in time, or it refuses.
+   *
+   * HOSTILE: the guest controls all of it, and the words of the refusal.
+   */
+  agentCommand(
+    uuid: string,
+    command: QmpCommand,
+    seconds: number,
+    signal?: AbortSignal,
+  ): Promise<string> {
+    const text = JSON.stringify(command);
+    return this.#open.call("agentCommand", [uuid, text, seconds], signal);
+  }
+
   /** Waits for the calls under way, then closes; a second close waits for the first. */
   close(): Promise<void> {
     return this.#open.close();

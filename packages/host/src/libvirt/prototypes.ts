@@ -459,6 +459,9 @@ function bindLibvirtQemu(library: LibraryHandle) {
     >(
       "int virDomainQemuMonitorCommand(void *domain, const char *cmd, _Out_ char *!*result, unsigned int flags)",
     ),
+    virDomainQemuAgentCommand: c<DomainText<[cmd: string, timeout: number, flags: Flags]>>(
+      "char *! virDomainQemuAgentCommand(void *domain, const char *cmd, int timeout, unsigned int flags)",
+    ),
   };
 }
 

@@ -1,6 +1,9 @@
 import { spawn } from "node:child_process";
-import { type FileHandle, open } from "node:fs/promises";
-import { CasemateError } from "@casemate/core";
+import { randomUUID } from "node:crypto";
+import { type FileHandle, open, unlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { CasemateError, type JsonObject } from "@casemate/core";
 import { findQemuProcess } from "../memory/find-qemu-process.ts";
 
 /** How nft ended and what it said. */
@@ -20,20 +23,22 @@ const inherited = "/proc/self/fd/3";
  * Runs nft in the network namespace that has a VM's tap devices: its QEMU's, and this process's own while
  * none runs it. Throws `system/missing`, `memory/not-permitted`, `cancelled`.
  *
- * @param args what nft is told, JSON among it: from its input nft reads no JSON where that is a socket, as Node's pipes are.
+ * @param options.input what nft reads where it is told to read its input.
  */
 export async function runNft(
   uuid: string,
   args: readonly string[],
+  { input }: { readonly input?: JsonObject },
   signal?: AbortSignal,
 ): Promise<NftResult> {
   if (signal?.aborted) throw cancelled(signal);
   await using namespace = await openNamespace(uuid);
+  await using ruleset = input === undefined ? undefined : await openInput(input);
   const command = ["nft", "-j", ...args];
   const [file = "nft", ...rest] =
     namespace === undefined ? command : ["nsenter", `--net=${inherited}`, "--", ...command];
   const child = spawn(file, rest, {
-    stdio: ["ignore", "pipe", "pipe", namespace?.fd ?? "ignore"],
+    stdio: [ruleset?.fd ?? "ignore", "pipe", "pipe", namespace?.fd ?? "ignore"],
     env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C" },
     detached: true, // Ctrl-C is for this process, which then cancels what it started.
   });
@@ -71,6 +76,21 @@ async function openNamespace(uuid: string): Promise<FileHandle | undefined> {
   } catch (thrown) {
     if (thrown instanceof CasemateError && thrown.code !== "vm/not-running") throw thrown;
     return undefined; // it does not run, or has just ended
+  }
+}
+
+/** A file without a name: from a socket, as Node's pipes are, nft reads no JSON. */
+async function openInput(input: JsonObject): Promise<FileHandle> {
+  const path = join(tmpdir(), `casemate-${randomUUID()}`);
+  const file = await open(path, "wx+", 0o600);
+  try {
+    await unlink(path);
+    // At a position of its own: nft reads from where the file is, its start.
+    await file.write(JSON.stringify(input), 0);
+    return file;
+  } catch (thrown) {
+    await file.close();
+    throw thrown;
   }
 }
 

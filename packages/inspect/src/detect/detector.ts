@@ -1,6 +1,7 @@
 import type { NonEmpty } from "@casemate/core";
 import type { Budget } from "../budget.ts";
 import type { Access, DataClass } from "../kernel/data-class.ts";
+import type { Interview } from "./agent/interview.ts";
 import type { GuestFiles } from "./guest-files.ts";
 import type { PeerGuest } from "./peer-guest.ts";
 import type { SignatureMatcher } from "./signature-matcher.ts";
@@ -18,7 +19,7 @@ export interface Detector<Needs extends DataClass = DataClass> {
   /** `high`: it reads much of memory, or of the guest's disks, and has a budget for it. */
   readonly cost: "low" | "high";
   /** What whoever asks must give it: without that it looks at nothing, and is not among the usual ones. */
-  readonly given?: "rules";
+  readonly given?: "rules" | "agent";
   /** What it does not see, a sentence each, for those who rely on it. */
   readonly blindTo: NonEmpty<string>;
   /**
@@ -39,6 +40,8 @@ export interface Inspection {
   readonly peers: readonly PeerGuest[];
   /** Rules that memory is put to, where whoever asks gave some. */
   readonly signatures: SignatureMatcher | undefined;
+  /** What the agent in the guest said, where whoever asks had it asked. */
+  readonly interview: Interview | undefined;
   /** What the detector keeps of this guest from sweep to sweep, so that what did not change is not read again. */
   readonly kept: Map<string, unknown>;
   /** What earlier looks for the same verdict found sound: a busy guest is looked at many times. */

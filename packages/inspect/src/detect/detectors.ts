@@ -1,3 +1,5 @@
+import { agentAnswers } from "./agent-answers.ts";
+import { agentFiles } from "./agent-files.ts";
 import { constantPointers } from "./constant-pointers.ts";
 import type { Detector } from "./detector.ts";
 import { foreignCode } from "./foreign-code.ts";
@@ -52,6 +54,8 @@ export const detectors: readonly AnyDetector[] = [
   pageTables,
   networkTaps,
   nestedHypervisor,
+  agentAnswers,
+  agentFiles,
 ];
 
 /** Those that need nothing of whoever asks but leave to read: what looks unless it is told. */

@@ -69,7 +69,7 @@ function processReader(access: Reads, inspection: Inspection) {
   const identity = taskIdentity(kernel);
   const shapeOf = mmShape(kernel);
   const environmentStart = kernel.struct("mm_struct").pointer("env_start");
-  const environmentOf = readEnvironment(access);
+  const environmentOf = readEnvironment(access, "LD_");
   const readLibraries = libraryReader(kernel, inspection);
   const before = knownShapes(inspection);
   const now = new Map<string, string>();

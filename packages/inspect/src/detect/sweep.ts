@@ -6,6 +6,7 @@ import type { Consistency } from "../kernel/grant.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { KernelReader } from "../kernel/kernel-reader.ts";
 import { isBooted } from "../linux/is-booted.ts";
+import type { Interview } from "./agent/interview.ts";
 import type { Allowances, Detector } from "./detector.ts";
 import type { AnyDetector } from "./detectors.ts";
 import type { GuestFiles } from "./guest-files.ts";
@@ -25,8 +26,9 @@ export interface SweepOptions {
   readonly allowances: Allowances;
   readonly files?: GuestFiles | undefined;
   readonly signatures?: SignatureMatcher | undefined;
+  readonly interview?: Interview | undefined;
   /** Other guests that may be compared with: their kernels' code may be read. */
-  readonly peers?: readonly { readonly name: string; readonly kernel: Kernel }[];
+  readonly peers?: readonly Kernel[];
   /** What detectors keep of this guest from sweep to sweep, by their ids. */
   readonly kept: Map<string, Map<string, unknown>>;
 }
@@ -153,13 +155,9 @@ function look(
   }
 }
 
-function asPeer(
-  { name, kernel }: { readonly name: string; readonly kernel: Kernel },
-  { milliseconds }: Budget,
-): PeerGuest {
+function asPeer(kernel: Kernel, { milliseconds }: Budget): PeerGuest {
   const grant = kernel.grant("kernelMetadata", "kernelText");
   return {
-    name,
     buildId: kernel.facts.buildId,
     look: (read) => grant.look((access) => read(access), { milliseconds }).value,
   };
@@ -170,7 +168,7 @@ function inspect<Needs extends DataClass>(
   detector: Detector<Needs>,
   access: Access<Needs>,
   budget: Budget,
-  { files, signatures, peers = [], allowances, kept }: SweepOptions,
+  { files, signatures, interview, peers = [], allowances, kept }: SweepOptions,
   sound: Map<string, unknown>,
   report: LookReport,
 ): void {
@@ -187,7 +185,7 @@ function inspect<Needs extends DataClass>(
       return;
     }
     detector.check(access, {
-      ...{ budget, files, signatures, allowances, sound, kept: own },
+      ...{ budget, files, signatures, interview, allowances, sound, kept: own },
       peers: peers.map((peer) => asPeer(peer, budget)),
       report: (suspicion) => report.add(suspicion),
       looked: (count) => report.look(count),

@@ -4,8 +4,9 @@ import { isListedSocket } from "../linux/is-listed-socket.ts";
 import { takeTaskCensus } from "../linux/task-census.ts";
 import { walkBoundSockets } from "../linux/walk-bound-sockets.ts";
 import { walkSockets } from "../linux/walk-sockets.ts";
-import { scanSockets } from "../scan/scan-sockets.ts";
-import { scanTasks } from "../scan/scan-tasks.ts";
+import { scanObjects } from "../scan/scan-objects.ts";
+import { socketObjects } from "../scan/socket-objects.ts";
+import { taskObjects } from "../scan/task-objects.ts";
 import { isWhole } from "../walk/is-whole.ts";
 import type { Inspection } from "./detector.ts";
 import { defineDetector } from "./detector.ts";
@@ -27,17 +28,41 @@ export const unlistedObjects = defineDetector({
     "Tasks that say that they are dead, or have no number.",
   ],
   check({ kernel }, inspection) {
-    scanForTasks(kernel, inspection);
-    scanForSockets(kernel, inspection);
+    // The scan comes first: what came to be meanwhile is then in the lists, and not only in memory.
+    const { tasks, sockets } = scanMemory(kernel);
+    checkTasks(kernel, tasks, inspection);
+    checkSockets(kernel, sockets, inspection);
   },
 });
 
-function scanForTasks(kernel: KernelReader, inspection: Inspection): void {
-  // The scan comes first: what came to be meanwhile is then in the lists, and not only in memory.
-  const candidates: Gva[] = [];
-  for (const { address, inUse } of kernel.attemptWalk(scanTasks(kernel), "memory of tasks")) {
-    if (inUse) candidates.push(address);
+/** Goes once through the descriptors of all pages, for both: that is most of what the detector costs. */
+function scanMemory(kernel: KernelReader) {
+  const task = kernel.attempt(() => taskObjects(kernel), "cache of tasks");
+  const socket = kernel.attempt(() => socketObjects(kernel), "caches of sockets");
+  const ofTasks = new Set(task?.caches);
+  const tasks: Gva[] = [];
+  const sockets: Gva[] = [];
+  const walk = scanObjects(kernel, [...ofTasks, ...(socket?.caches ?? [])]);
+  for (const object of kernel.attemptWalk(walk, "memory of tasks and sockets")) {
+    kernel.attempt(
+      () => {
+        const { cache, inUse, address } = object;
+        if (!ofTasks.has(cache)) {
+          if (socket?.recognize(object) !== undefined) sockets.push(address);
+        } else if (inUse && task?.recognize(object) !== undefined) tasks.push(address);
+      },
+      "object of a slab",
+      object.address,
+    );
   }
+  return { tasks, sockets };
+}
+
+function checkTasks(
+  kernel: KernelReader,
+  candidates: readonly Gva[],
+  inspection: Inspection,
+): void {
   const { places, idle, complete } = takeTaskCensus(kernel);
   const { isAlive, describe } = taskIdentity(kernel);
   const references = kernel.struct("task_struct").number("usage");
@@ -73,8 +98,11 @@ function scanForTasks(kernel: KernelReader, inspection: Inspection): void {
   }
 }
 
-function scanForSockets(kernel: KernelReader, inspection: Inspection): void {
-  const candidates = [...kernel.attemptWalk(scanSockets(kernel), "memory of sockets")];
+function checkSockets(
+  kernel: KernelReader,
+  candidates: readonly Gva[],
+  inspection: Inspection,
+): void {
   const known = new Set<Gva>();
   const isComplete = isWhole(kernel, () => {
     const owners = kernel.attemptWalk(walkBoundSockets(kernel), "owners of ports");

@@ -38,7 +38,8 @@ export class StructType {
   readonly #kernel: KernelReader;
   readonly #layout: StructLayout;
   readonly #btf: Btf;
-  readonly #accessors = new Map<string, Accessor<unknown>>();
+  /** By what they return, then by what they read. */
+  readonly #accessors = new Map<string, Map<string, Accessor<unknown>>>();
 
   constructor(kernel: KernelReader, layout: StructLayout, btf: Btf) {
     this.#kernel = kernel;
@@ -207,13 +208,15 @@ export class StructType {
     paths: readonly string[],
     compile: (place: Place) => Accessor<Value>,
   ): Accessor<Value> {
-    const key = `${kind} ${paths.join(" ")}`;
-    const known = this.#accessors.get(key);
-    if (known !== undefined) return known as Accessor<Value>; // the key says which method made it
+    const [only = ""] = paths;
+    const key = paths.length === 1 ? only : paths.join(" ");
+    const known = this.#accessors.get(kind)?.get(key);
+    if (known !== undefined) return known as Accessor<Value>; // the kind says which method made it
     const place = this.#layout.place(...paths);
     const read = compile(place);
     const accessor = place.hops.length === 0 ? read : this.#hopping(place.hops, read);
-    this.#accessors.set(key, accessor);
+    const ofKind = this.#accessors.get(kind) ?? new Map<string, Accessor<unknown>>();
+    this.#accessors.set(kind, ofKind.set(key, accessor));
     return accessor;
   }
 

@@ -53,21 +53,25 @@ export function readArguments(
   };
 }
 
-/** Reads the environment of the process of an `mm_struct` as it was given when it started: /proc/PID/environ. */
+/**
+ * Reads the environment of the process of an `mm_struct` as it was given when it started, /proc/PID/environ: all
+ * of it, or the variables whose names begin with `prefix`.
+ */
 export function readEnvironment(
   access: Access<"kernelMetadata" | "userMemory">,
+  prefix = "",
 ): Accessor<UserStrings> {
   const mm = access.kernel.struct("mm_struct");
   const start = mm.pointer("env_start");
   const end = mm.pointer("env_end");
-  const read = stringReader(access);
+  const read = stringReader(access, Buffer.from(prefix, "latin1"));
   return (at) => read(at, start(at), end(at));
 }
 
-function stringReader({
-  kernel,
-  user,
-}: Access<"kernelMetadata" | "userMemory">): (mm: Gva, start: Gva, end: Gva) => UserStrings {
+function stringReader(
+  { kernel, user }: Access<"kernelMetadata" | "userMemory">,
+  prefix: Uint8Array = new Uint8Array(),
+): (mm: Gva, start: Gva, end: Gva) => UserStrings {
   let left = MAX_TOTAL;
   return (mm, start, end) => {
     // HOSTILE: a process may set both ends, and none may take what the others need.
@@ -81,7 +85,9 @@ function stringReader({
       const nul = bytes.indexOf(0, at);
       const next = nul < 0 ? bytes.length : nul;
       const shown = Math.min(next, at + MAX_STRING);
-      strings.push(decodeText(bytes.subarray(at, shown)));
+      if (prefix.every((byte, i) => bytes[at + i] === byte)) {
+        strings.push(decodeText(bytes.subarray(at, shown)));
+      }
       missingBytes += next - shown;
       at = next + 1;
     }

@@ -82,7 +82,7 @@ function readHierarchies(kernel: KernelReader): readonly Hierarchy[] {
   const name = type.string("name");
   const unified = kernel.symbol("cgrp_dfl_root");
   const visible = kernel.memory.u8(kernel.symbol("cgrp_dfl_visible")) !== 0;
-  const subsystems = readSubsystems(kernel);
+  let subsystems: readonly string[] | undefined;
   const hierarchies: Hierarchy[] = [];
   for (const root of type.list(kernel.symbol("cgroup_roots"), "root_list")) {
     if (root === unified) {
@@ -90,6 +90,8 @@ function readHierarchies(kernel: KernelReader): readonly Hierarchy[] {
       continue;
     }
     const bits = mask(root);
+    // Version 2 alone has none of them.
+    subsystems ??= readSubsystems(kernel);
     const controllers = subsystems.filter((_, i) => ((bits >>> i) & 1) !== 0);
     const own = name(root);
     if (own !== "") controllers.push(`name=${own}`);

@@ -31,18 +31,16 @@ const KERNEL_HALF = 0xff00_0000;
  */
 export function* walkConstantPointers(kernel: KernelReader): Generator<ConstantPointer> {
   const isCandidate = codeRanges(kernel);
+  const chunk = new Uint8Array(CHUNK);
   const scan = function* (start: Gva, size: number, module: Gva | undefined) {
     for (let done = 0; done < size; done += CHUNK) {
       const at = gva(start + BigInt(done));
       const length = Math.min(CHUNK, size - done) & ~7;
-      const words = new Uint32Array(kernel.memory.bytes(at, length).buffer);
-      for (let i = 1; i < words.length; i += 2) {
-        const high = words[i] ?? 0;
-        if (high < KERNEL_HALF) continue;
-        const low = words[i - 1] ?? 0;
-        if (!isCandidate(high, low)) continue;
-        const target = gva((BigInt(high) << 32n) | BigInt(low));
-        yield { at: gva(at + BigInt((i - 1) * 4)), target, module };
+      kernel.memory.copyInto(chunk.subarray(0, length), at);
+      const words = new Uint32Array(chunk.buffer, 0, length / 4);
+      for (const i of findPointers(words, isCandidate)) {
+        const target = gva((BigInt(words[i + 1] ?? 0) << 32n) | BigInt(words[i] ?? 0));
+        yield { at: gva(at + BigInt(i * 4)), target, module };
       }
     }
   };
@@ -56,6 +54,19 @@ export function* walkConstantPointers(kernel: KernelReader): Generator<ConstantP
       yield* kernel.attemptWalk(scan(gva(start), size, module), "data of a module", module);
     }
   }
+}
+
+/** Indices of the words that pointers which may be to code begin with. */
+function findPointers(
+  words: Uint32Array,
+  isCandidate: (high: number, low: number) => boolean,
+): readonly number[] {
+  const found: number[] = [];
+  for (let i = 0; i + 1 < words.length; i += 2) {
+    const high = words[i + 1] ?? 0;
+    if (high >= KERNEL_HALF && isCandidate(high, words[i] ?? 0)) found.push(i);
+  }
+  return found;
 }
 
 /** Where code may be: after the image, where modules are, in the vmalloc area, and in the direct map of RAM. */

@@ -4,7 +4,10 @@ import { CircleFinder } from "../walk/circle-finder.ts";
 import type { FunctionTable } from "./walk-function-tables.ts";
 import { walkProcessFiles } from "./walk-process-files.ts";
 
-/** Tables of functions by which each inode in memory is used, and each open file of processes. */
+/**
+ * Tables of functions by which inodes in memory are used, each once a file system, and those of each open file of
+ * processes.
+ */
 export function* walkInodeTables(kernel: KernelReader): Generator<FunctionTable> {
   yield* kernel.attemptWalk(walkInodes(kernel), "inodes");
   yield* kernel.attemptWalk(walkOpenFiles(kernel), "open files");
@@ -19,15 +22,26 @@ function* walkInodes(kernel: KernelReader): Generator<FunctionTable> {
   const inode = kernel.struct("inode");
   const number = inode.bigint("i_ino");
   const tables = [
-    ["inode_operations", inode.pointer("i_op")],
-    ["file_operations", inode.pointer("i_fop")],
-    ["address_space_operations", inode.pointer("i_data.a_ops")],
-  ] as const;
+    { struct: "inode_operations", read: inode.pointer("i_op"), seen: new Set<Gva>() },
+    { struct: "file_operations", read: inode.pointer("i_fop"), seen: new Set<Gva>() },
+    {
+      struct: "address_space_operations",
+      read: inode.pointer("i_data.a_ops"),
+      seen: new Set<Gva>(),
+    },
+  ];
   for (const at of superBlock.list(kernel.symbol("super_blocks"), "s_list")) {
     const maker = owner(at) === 0n ? "kernel" : owner(at);
+    // Inodes are many, and share a few tables.
+    for (const { seen } of tables) seen.clear();
     for (const each of kernel.attemptWalk(walkList(inodes(at)), "inodes of a super_block", at)) {
-      const where = () => `inode ${number(each)} of ${name(at)}`;
-      for (const [struct, table] of tables) yield { struct, at: table(each), where, maker };
+      for (const { struct, read, seen } of tables) {
+        const table = read(each);
+        if (seen.has(table)) continue;
+        seen.add(table);
+        const where = () => `inode ${number(each)} of ${name(at)}`;
+        yield { struct, at: table, where, maker };
+      }
     }
   }
 }

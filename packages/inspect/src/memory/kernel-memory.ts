@@ -120,17 +120,23 @@ export class KernelMemory {
     if (!(length >= 0 && length <= MAX_BYTES)) {
       throw new MemoryFault(at, `a length of ${length} bytes`, `at most ${MAX_BYTES}`);
     }
+    const copy = new Uint8Array(length);
+    this.copyInto(copy, at);
+    return copy;
+  }
+
+  /** Fills `target` with the bytes from `at` on. */
+  copyInto(target: Uint8Array, at: Gva): void {
+    const { length } = target;
     this.#unpaid += length;
     if (this.#unpaid >= PAYMENT) this.#pay();
-    const copy = new Uint8Array(length);
     for (let done = 0; done < length; ) {
       const address = gva(at + BigInt(done));
       const count = Math.min(length - done, PAGE - (lowHalf(address) & (PAGE - 1)));
       const piece = this.#physical.peek(this.#locate(address, 0, 1), count);
-      copy.set(piece, done);
+      target.set(piece, done);
       done += piece.length;
     }
-    return copy;
   }
 
   /** A NUL-terminated string of at most `limit` bytes. */

@@ -16,6 +16,8 @@ export interface Slab {
 }
 
 const PAGE = 4096;
+/** A power of two. */
+const SLOTS = 2 ** 16;
 
 /**
  * Every slab of `caches` in all of RAM: the page descriptors of all pages are asked which cache the page
@@ -33,6 +35,8 @@ export function* walkSlabs(kernel: KernelReader, caches: readonly SlabCache[]): 
   const perPage = Math.floor(PAGE / pageType.size);
   // By the low half of their addresses: one question for each page, however many caches there are.
   const wanted = Map.groupBy(caches, ({ address }) => lowHalf(address));
+  const isUnlikely = unlikely(wanted.keys());
+  const descriptors = new Uint32Array(perPage * words);
   const { vmemmapBase, directMapBase } = kernel.facts;
 
   for (const { start, end } of kernel.memory.ranges) {
@@ -40,13 +44,12 @@ export function* walkSlabs(kernel: KernelReader, caches: readonly SlabCache[]): 
     for (let first = start / PAGE; first < last; first += perPage - (first % perPage)) {
       const count = Math.min(perPage - (first % perPage), last - first);
       const at = gva(vmemmapBase + BigInt(first * pageType.size));
-      const descriptors = readWords(kernel, at, count * words);
-      if (descriptors === undefined) continue;
+      if (!copyWords(kernel, at, descriptors.subarray(0, count * words))) continue;
       for (let i = 0; i < count; i += 1) {
         const word = i * words + cacheWord;
-        const candidates = wanted.get(descriptors[word] ?? 0);
-        if (candidates === undefined) continue;
-        for (const cache of candidates) {
+        const low = descriptors[word] ?? 0;
+        if (isUnlikely[slotOf(low)] === 1) continue;
+        for (const cache of wanted.get(low) ?? []) {
           if (descriptors[word + 1] !== highHalf(cache.address)) continue;
           yield {
             cache,
@@ -60,12 +63,25 @@ export function* walkSlabs(kernel: KernelReader, caches: readonly SlabCache[]): 
   }
 }
 
-/** `count` words at `at`; `undefined` where descriptors are not mapped: RAM that is not the kernel's. */
-function readWords(kernel: KernelReader, at: Gva, count: number): Uint32Array | undefined {
+/** Of each slot whether no wanted number has it: few pages have a cache, and fewer a wanted one. */
+function unlikely(wanted: Iterable<number>): Uint8Array {
+  const slots = new Uint8Array(SLOTS).fill(1);
+  for (const low of wanted) slots[slotOf(low)] = 0;
+  return slots;
+}
+
+/** Caches are aligned to 8 bytes at least. */
+function slotOf(low: number): number {
+  return (low >>> 3) & (SLOTS - 1);
+}
+
+/** Fills `words` with what is at `at`; false where descriptors are not mapped: RAM that is not the kernel's. */
+function copyWords(kernel: KernelReader, at: Gva, words: Uint32Array): boolean {
   try {
-    return new Uint32Array(kernel.memory.bytes(at, count * 4).buffer);
+    kernel.memory.copyInto(new Uint8Array(words.buffer, words.byteOffset, words.byteLength), at);
+    return true;
   } catch (thrown) {
-    if (thrown instanceof MemoryFault) return undefined;
+    if (thrown instanceof MemoryFault) return false;
     throw thrown;
   }
 }

@@ -1,5 +1,6 @@
 import { type NetDeviceAddress, netDeviceAddresses } from "../linux/net-device-addresses.ts";
 import { type NetDeviceFlag, netDeviceFlags } from "../linux/net-device-flags.ts";
+import { formatMac, netDeviceMac } from "../linux/net-device-mac.ts";
 import { type NetDeviceStatistics, netDeviceStatistics } from "../linux/net-device-statistics.ts";
 import { netDeviceXdp, type XdpProgram } from "../linux/net-device-xdp.ts";
 import { netDeviceMaster, walkNetDevices } from "../linux/walk-net-devices.ts";
@@ -37,9 +38,6 @@ export interface InterfaceRow {
   readonly device: string;
 }
 
-/** `MAX_ADDR_LEN` (include/linux/netdevice.h). */
-const MAX_ADDRESS = 32;
-
 /** include/uapi/linux/if_arp.h, by the names of `ip`. */
 const TYPES: Readonly<Record<number, string>> = {
   1: "ether",
@@ -74,7 +72,7 @@ export const interfaces = defineView({
     const allMulticast = device.number("allmulti");
     const mtu = device.number("mtu");
     const macLength = device.number("addr_len");
-    const mac = device.pointer("dev_addr");
+    const mac = netDeviceMac(kernel);
     const permanent = device.bytes("perm_addr");
     const inum = kernel.struct("net").number("ns.inum");
     const flags = netDeviceFlags(kernel);
@@ -87,7 +85,6 @@ export const interfaces = defineView({
     kernel.each("net", walkNetNamespaces(kernel), (net) => {
       const netNamespace = inum(net);
       kernel.each("net_device", walkNetDevices(kernel, net), (at) => {
-        const length = Math.min(macLength(at), MAX_ADDRESS);
         const number = type(at);
         const ops = linkOps(at);
         const above = master(at);
@@ -101,8 +98,8 @@ export const interfaces = defineView({
           promiscuity: promiscuity(at),
           allMulticast: allMulticast(at),
           mtu: mtu(at),
-          mac: length === 0 ? null : formatMac(kernel.memory.bytes(mac(at), length)),
-          permanentMac: permanentMac(permanent(at).subarray(0, length)),
+          mac: mac(at),
+          permanentMac: permanentMac(permanent(at).subarray(0, macLength(at))),
           addresses: addresses(at),
           master: above === undefined ? null : name(above),
           xdp: xdp(at),
@@ -136,10 +133,6 @@ export const interfaces = defineView({
     },
   ],
 });
-
-function formatMac(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(":");
-}
 
 /** Zeros say that the driver told none. */
 function permanentMac(bytes: Uint8Array): string | null {

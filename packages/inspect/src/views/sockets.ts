@@ -2,6 +2,7 @@ import type { Gva } from "@casemate/core";
 import type { KernelReader } from "../kernel/kernel-reader.ts";
 import type { Accessor } from "../kernel/struct-type.ts";
 import { socketAddresses } from "../linux/socket-address.ts";
+import { socketInode } from "../linux/socket-inode.ts";
 import { AddressFamily, familyName, protocolName, socketTypeName } from "../linux/socket-names.ts";
 import { socketQueues } from "../linux/socket-queues.ts";
 import { SkState, type SocketState, socketState } from "../linux/socket-state.ts";
@@ -219,16 +220,6 @@ function wholeSocket(kernel: KernelReader): Accessor<WholeSocket> {
       uid: uid(at),
       kernel: isKernel(at) !== 0,
     };
-  };
-}
-
-/** `sock_i_ino`: the inode beside the `struct socket`; 0 where there is none. */
-function socketInode(kernel: KernelReader): Accessor<number> {
-  const socket = kernel.struct("sock").pointer("sk_socket");
-  const inode = kernel.struct("socket_alloc").number("vfs_inode.i_ino");
-  return (at) => {
-    const found = socket(at);
-    return found === 0n ? 0 : inode(found);
   };
 }
 

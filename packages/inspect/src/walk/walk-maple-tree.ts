@@ -24,18 +24,42 @@ const HIGHEST_SPECIAL = 4096n;
 const MAX_DEPTH = 31;
 const LAST_INDEX = 0xffff_ffff_ffff_ffffn;
 
+/** Where a node of a kind has its pivots and slots, and how many of them. */
+interface NodeLayout {
+  readonly pivots: number;
+  readonly pivotCount: number;
+  readonly slots: number;
+  readonly slotCount: number;
+}
+
+type Layouts = Readonly<Record<number, NodeLayout>>;
+
 /** Entries of the maple tree at `tree` in the order of their ranges; ranges must grow and stay in their node's. */
 export function* walkMapleTree(kernel: KernelReader, tree: Gva): Generator<MapleEntry> {
   const root = kernel.link(tree, kernel.struct("maple_tree").offset("ma_root"));
   if ((root & TAG) === INTERNAL && root > HIGHEST_SPECIAL) {
-    yield* walkNode(kernel, root, 0n, LAST_INDEX, 0);
+    yield* walkNode(kernel, layoutsOf(kernel), root, 0n, LAST_INDEX, 0);
   } else if (root !== 0n) {
     yield { first: 0n, last: 0n, entry: root };
   }
 }
 
+/** By the types of nodes that stand for ranges. */
+function layoutsOf(kernel: KernelReader): Layouts {
+  const node = kernel.struct("maple_node");
+  const layout = (part: string): NodeLayout => ({
+    pivots: node.offset(`${part}.pivot`),
+    pivotCount: node.length(`${part}.pivot`),
+    slots: node.offset(`${part}.slot`),
+    slotCount: node.length(`${part}.slot`),
+  });
+  const range = layout("mr64");
+  return { [LEAF_64]: range, [RANGE_64]: range, [ARANGE_64]: layout("ma64") };
+}
+
 function* walkNode(
   kernel: KernelReader,
+  layouts: Layouts,
   encoded: Gva,
   low: bigint,
   high: bigint,
@@ -43,15 +67,11 @@ function* walkNode(
 ): Generator<MapleEntry> {
   const node = gva(encoded & ~NODE_MASK);
   const type = Number((encoded >> TYPE_SHIFT) & TYPE_MASK);
-  const part = type === ARANGE_64 ? "ma64" : "mr64";
-  if ((type !== LEAF_64 && type !== RANGE_64 && type !== ARANGE_64) || depth > MAX_DEPTH) {
+  const layout = layouts[type];
+  if (layout === undefined || depth > MAX_DEPTH) {
     throw new MemoryFault(node, `a maple node of type ${type} at depth ${depth}`, "a range node");
   }
-  const layout = kernel.struct("maple_node");
-  const pivots = layout.offset(`${part}.pivot`);
-  const pivotCount = layout.length(`${part}.pivot`);
-  const slots = layout.offset(`${part}.slot`);
-  const slotCount = layout.length(`${part}.slot`);
+  const { pivots, pivotCount, slots, slotCount } = layout;
 
   let first = low;
   for (let slot = 0; slot < slotCount; slot += 1) {
@@ -64,7 +84,7 @@ function* walkNode(
     }
     const entry = kernel.link(node, slots + slot * 8);
     if (type !== LEAF_64) {
-      if (entry !== 0n) yield* walkNode(kernel, entry, first, last, depth + 1);
+      if (entry !== 0n) yield* walkNode(kernel, layouts, entry, first, last, depth + 1);
     } else if (entry !== 0n && (entry & TAG) !== INTERNAL) yield { first, last, entry };
     if (last === high) return;
     first = last + 1n;

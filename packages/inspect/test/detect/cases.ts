@@ -1,3 +1,5 @@
+import { agentAnswersCases } from "./cases/agent-answers.ts";
+import { agentFilesCases } from "./cases/agent-files.ts";
 import { constantPointersCases } from "./cases/constant-pointers.ts";
 import { foreignCodeCases } from "./cases/foreign-code.ts";
 import { forgedCredentialsCases } from "./cases/forged-credentials.ts";
@@ -48,4 +50,6 @@ export const cases: readonly DetectorCase[] = [
   ...moduleTextCases,
   ...networkTapsCases,
   ...nestedHypervisorCases,
+  ...agentAnswersCases,
+  ...agentFilesCases,
 ];

@@ -9,7 +9,9 @@ import {
   DATA_CLASSES,
   type DataClass,
   type GuestFiles,
+  Interview,
   type Kernel,
+  recallFor,
   type SignatureMatcher,
   sweep,
   type Verdict,
@@ -17,6 +19,7 @@ import {
 import { PageTables, UNMAPPED } from "../../src/memory/page-tables.ts";
 import { PhysicalReader } from "../../src/memory/physical-reader.ts";
 import { quote } from "../truth/make-memory.ts";
+import { consoleAgent } from "./console-agent.ts";
 
 const PAGE = 4096;
 /** For looks at guests that share their processors with others. */
@@ -95,15 +98,32 @@ export class GuestEditor implements AsyncDisposable {
   }
 
   /** As `sweep`, with leave for `classes` only. */
-  sweepWith(classes: readonly DataClass[], ...ids: readonly string[]): Promise<readonly Verdict[]> {
-    return sweep(this.kernel, {
-      detectors: detectors.filter(({ id }) => ids.length === 0 || ids.includes(id)),
+  async sweepWith(
+    classes: readonly DataClass[],
+    ...ids: readonly string[]
+  ): Promise<readonly Verdict[]> {
+    const chosen = detectors.filter(({ id }) => ids.length === 0 || ids.includes(id));
+    const isAsked = chosen.some(({ given }) => given === "agent");
+    return await sweep(this.kernel, {
+      detectors: chosen,
       classes,
+      interview: isAsked ? await this.#interview({ detectors: chosen, classes }) : undefined,
       budget: BUDGET,
       allowances: { rawSockets: [], codeMakers: [] },
       ...this.#options,
       kept: this.#kept,
     });
+  }
+
+  /** Asks what an agent in the guest would be asked. */
+  async #interview(order: Parameters<typeof recallFor>[1]): Promise<Interview> {
+    const put = consoleAgent((command) => this.run(command), this.#options.files);
+    const interview = new Interview();
+    const ask = () => interview.ask(recallFor(this.kernel, order, { milliseconds: BUDGET }));
+    for (let questions = ask(); questions.length > 0; questions = ask()) {
+      interview.hear(await put(questions));
+    }
+    return interview;
   }
 
   /** What a command prints that runs as root in the guest; it must succeed. */
@@ -160,6 +180,15 @@ export class GuestEditor implements AsyncDisposable {
           for (const one of changes.toReversed()) one[Symbol.dispose]();
         }),
     };
+  }
+
+  /** As `edit`, with the guest standing still until it is undone: for what its kernel would stumble over. */
+  async editStopped(change: () => readonly Disposable[]): Promise<AsyncDisposable> {
+    await using undo = new AsyncDisposableStack();
+    await this.#guest.monitor.qmp({ execute: "stop" });
+    undo.defer(async () => void (await this.#guest.monitor.qmp({ execute: "cont" })));
+    for (const one of change()) undo.use(one);
+    return undo.move();
   }
 
   async whileStopped<Value>(work: () => Value): Promise<Value> {

@@ -1,4 +1,4 @@
-import { CasemateError } from "@casemate/core";
+import { CasemateError, ExitCode } from "@casemate/core";
 import { firstKeyOf, type Proven, type VerifierKey, verifyLedgerProof } from "@casemate/ledger";
 import type { Command } from "commander";
 import type { Context } from "../../context.ts";
@@ -10,10 +10,13 @@ export function configureVerify(command: Command, context: Context): void {
     .description("verify a document of `casemate ledger prove`; exits with 2 if it proves nothing")
     .option("--key <vkey>", "the ledger's first key, known from elsewhere", parseKeyOption)
     .option("--json", "print JSON")
+    .addHelpText("after", "\nExits with 3 without --key: then nobody knows whose ledger it is.")
     .action(async (path: string, options: { readonly key?: VerifierKey }) => {
       const document = parseDocument(await readGiven(path), path);
       const key = options.key ?? firstKeyOf(document);
       print(verifyLedgerProof(document, key), key, options.key !== undefined, context);
+      // As `casemate evidence verify`: anybody can make a proof that is right in itself.
+      if (options.key === undefined) context.exitWith(ExitCode.inconclusive);
     });
 }
 
@@ -53,7 +56,9 @@ function print(proven: Proven, key: VerifierKey, isTrusted: boolean, { output }:
   }
   output.text(`\nProven by the checkpoint of size ${size}, under the key ${key.text}`);
   output.text(
-    isTrusted ? ".\n" : "\n(compare it with the one you know, or give that with --key).\n",
+    isTrusted
+      ? ".\n"
+      : "\n(not checked: compare it with the one you know, or give that with --key).\n",
   );
 }
 

@@ -25,6 +25,8 @@ const positional: Readonly<Record<string, readonly string[]>> = {
   "vm.process.kill": ["pid"],
   "vm.process.freeze": ["pid"],
   "vm.process.thaw": ["pid"],
+  "vm.process.cut": ["pid"],
+  "vm.process.rejoin": ["pid"],
 };
 
 /** Asked for in ways of their own. */

@@ -12,6 +12,7 @@ const fields = {
   by: Type.String({ description: "Who asked for it." }),
   classes: Type.Array(Type.Enum([...DATA_CLASSES]), { description: "What of the guest is in it." }),
   findings: Type.Array(Text, { description: "The ids of those it is about." }),
+  memory: Type.Boolean({ description: "Whether the guest's whole RAM is in it." }),
   manifest: Type.String({ description: "SHA-256 of its manifest, which the ledger has." }),
   fact: Type.Integer({ minimum: 0, description: "The fact in the ledger that seals it." }),
   bytes: Type.Optional(

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { rm, writeFile } from "node:fs/promises";
+import { readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { openApi } from "../../../test/api.fixture.ts";
@@ -84,4 +84,51 @@ test("vm.evidence.save: findings are the VM's own, and what does not run shows n
   assert.match((await ask({ all: true })).plan.steps.join("\n"), /userMemory.*\n.*cmdline/);
   await host.hypervisor.domains.destroy(vm.uuid, {});
   assert.equal((await ask({})).code, "operation/refused");
+});
+
+test("vm.evidence.save: the whole RAM is planned with its size and its pause, and nothing is left where it fails", async (t) => {
+  const { services, call, vm, directory } = await openApi(t);
+  const path = `/vms/${vm.uuid}/operations/vm.evidence.save`;
+  const requestId = randomUUID();
+  const ask = async (parameters: object, dryRun: boolean) =>
+    (await call("operator", "POST", path, { requestId, parameters, dryRun })).body;
+  const { plan, decision } = await ask({ memory: { pause: { limit: 200 } } }, true);
+  assert.match(
+    plan.steps.join("\n"),
+    /whole RAM of test, 8 GiB[\s\S]*Pause test .* 200 ms at most/,
+  );
+  assert.equal(plan.downtime, true);
+  assert.ok(plan.diskBytes > 8 * 1024 ** 3);
+  assert.equal(decision.kind, "needs-approval");
+  const { planHash } = await ask({ memory: {} }, false);
+  await call("officer", "POST", `/requests/${requestId}/approve`, { planHash });
+  // libvirt's test driver has no memory to be read.
+  const { state, message } = await services.spine.settled(requestId, never);
+  assert.equal(state, "failed");
+  assert.match(message ?? "", /expected a VM of QEMU/);
+  assert.deepEqual(await readdir(join(directory, "evidence")), []);
+  assert.deepEqual(await services.evidence.list(), []);
+});
+
+test("evidence.delete: a bundle goes once an officer agrees, and what sealed it stays", async (t) => {
+  const { services, call, fetchBytes, vm, directory } = await openApi(t);
+  const saved = randomUUID();
+  const path = `/vms/${vm.uuid}/operations/vm.evidence.save`;
+  await call("operator", "POST", path, { requestId: saved, parameters: {} });
+  assert.equal((await services.spine.settled(saved, never)).state, "done");
+  const ask = async (evidence: string) => {
+    const order = { requestId: randomUUID(), parameters: { evidence } };
+    return (await call("operator", "POST", "/operations/evidence.delete", order)).body;
+  };
+  assert.equal((await ask(randomUUID())).code, "evidence/unknown");
+  const { id, state, planHash, plan } = await ask(saved);
+  assert.equal(state, "awaiting-approval");
+  assert.match(plan.steps[0], /^Delete evidence .* of test, saved .* by account:otto: /);
+  await call("officer", "POST", `/requests/${id}/approve`, { planHash });
+  assert.equal((await services.spine.settled(id, never)).state, "done");
+  assert.deepEqual(await readdir(join(directory, "evidence")), []);
+  const [listed] = await services.evidence.list();
+  assert.deepEqual([listed?.id, listed?.bytes], [saved, undefined]);
+  assert.equal((await fetchBytes("operator", `/evidence/${saved}/bundle`)).status, 404);
+  assert.equal((await ask(saved)).code, "operation/refused");
 });

@@ -73,9 +73,12 @@ async function verifyReader(
   signal: AbortSignal,
 ): Promise<void> {
   const resource = await resourceOfFinding(services, saved, signal);
-  const classes = saved.classes.map((dataClass) => `vm.inspect.${dataClass}`);
+  const contents = [
+    ...saved.classes.map((dataClass) => `vm.inspect.${dataClass}`),
+    ...(saved.memory ? ["vm.evidence.memory"] : []),
+  ];
   const isRequester = saved.by === actorOf(principal.account);
-  const actions = ["evidence.read", ...(isRequester ? [] : classes)];
+  const actions = ["evidence.read", ...(isRequester ? [] : contents)];
   services.gate.verify({ principal, actions, resource });
 }
 

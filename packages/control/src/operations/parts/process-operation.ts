@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { GuestProcess, HostAgent, ProcessSignal } from "@casemate/agent";
 import { CasemateError, toCasemateError } from "@casemate/core";
-import { Type } from "typebox";
 import { defineOperation, type Operation, type Seen } from "../../spine/operation.ts";
 import { readVm, verifyState } from "../vm-facts.ts";
+import { describeProcess, processParameters, verifyProgram } from "./named-process.ts";
 import { refused } from "./refused.ts";
 
 /** What a signal is expected to bring about. */
@@ -34,34 +34,18 @@ type Details = {
   readonly executable: string | null;
 };
 
-/** The guest's first process: what ends it ends the guest. */
-const INIT = 1;
 /** How long it may take until a signal shows, in milliseconds, and how often that is looked at. */
 const patience = 5_000;
 const askEvery = 100;
 
-const parameters = Type.Object(
-  {
-    pid: Type.Integer({ minimum: 1, maximum: 4_194_304, description: "As the guest counts." }),
-    started: Type.Optional(
-      Type.String({
-        pattern: "^\\d{1,12}\\.\\d\\d$",
-        description:
-          "When it started, in seconds since the guest's boot, as findings name it (1084.55): no other process is meant that has the number since.",
-      }),
-    ),
-  },
-  { additionalProperties: false },
-);
-
 /** An operation on one process of a guest, whose own kernel is made to signal it. */
 export function defineProcessOperation(action: ProcessAction): Operation {
   const { id, summary, verb, signal: sent, undoneBy } = action;
-  return defineOperation<typeof parameters, Details>({
+  return defineOperation<typeof processParameters, Details>({
     id,
     summary,
     on: "vm",
-    parameters,
+    parameters: processParameters,
     // What it is about is found by a look into the kernel.
     needs: () => [id, "vm.inspect.kernelMetadata"],
     async plan({ host, target, parameters: { pid, started } }, signal) {
@@ -72,15 +56,14 @@ export function defineProcessOperation(action: ProcessAction): Operation {
       verifyReachable(doing, found);
       const needless = action.needless(found);
       if (needless !== undefined) throw refused(doing, needless, "one that can be changed");
-      const { name, uid, executable, hiddenFrom } = found;
+      const { name, executable } = found;
       const details: Details = {
         ...{ uuid: vm.uuid, runId: vm.runId ?? null, pid, started: found.started },
         ...{ task: found.task, name, executable },
       };
       return {
         steps: [
-          `Process ${pid} is ${name}, of user ${uid}, started ${found.started} s after the guest's boot, from ${executable ?? "no file"}.`,
-          ...(hiddenFrom.length === 0 ? [] : [`It is hidden: not in ${hiddenFrom.join(", ")}.`]),
+          ...describeProcess(found),
           `Stop ${vm.name} at the end of its next interrupt, for some milliseconds, and have its own kernel send the signal.`,
           ...action.steps(found),
         ],
@@ -119,18 +102,13 @@ export function defineProcessOperation(action: ProcessAction): Operation {
   });
 }
 
-function verifyReachable(doing: string, { pid, kernelThread, obstacle }: GuestProcess): void {
-  if (pid === INIT) {
-    throw refused(
-      doing,
-      "it is the guest's first process, which the guest ends with",
-      "another",
-      "Stop the VM with `casemate vm stop`, or pause it with `casemate vm pause`.",
-    );
-  }
-  if (kernelThread) {
-    throw refused(doing, "it is a thread of the kernel, which minds no signal", "a program");
-  }
+function verifyReachable(doing: string, found: GuestProcess): void {
+  verifyProgram(
+    doing,
+    found,
+    "Stop the VM with `casemate vm stop`, or pause it with `casemate vm pause`.",
+  );
+  const { obstacle } = found;
   if (obstacle !== null) {
     throw refused(
       doing,

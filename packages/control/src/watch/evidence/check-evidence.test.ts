@@ -7,6 +7,7 @@ import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { formatTarHeader, TAR_BLOCK_BYTES } from "@casemate/formats";
+import { usualAllowances } from "@casemate/inspect";
 import { LedgerReader, parseVerifierKey, proveFacts, type VerifierKey } from "@casemate/ledger";
 import fc from "fast-check";
 import { openSpine, people, type SpineFixture } from "../../../test/spine.fixture.ts";
@@ -108,6 +109,24 @@ test("EvidenceStore.save: what is sealed is verified with the ledger's key alone
       ["operation/intended", false],
     ],
   );
+});
+
+test("EvidenceStore.save: what was cancelled, or whose process died, is no bundle, and goes", async () => {
+  const { services, host, vm, directory } = fixture;
+  const { evidence } = services;
+  const [id, stop] = [randomUUID(), new AbortController()];
+  const order = {
+    ...{ id, host, runId: "1", actor: "account:olga", findings: undefined, memory: undefined },
+    vm: vmResource(await host.hypervisor.domains.find(vm.uuid), host),
+    classes: ["kernelMetadata"],
+    allowances: usualAllowances,
+  } as const; // the class is a literal
+  await assert.rejects(evidence.save(order, () => stop.abort(), stop.signal));
+  assert.equal(await evidence.stateOf(id), "partial");
+  const left = join(directory, "evidence", `${id}.tar.partial`);
+  await assert.rejects(checkEvidence(left, { key }), { code: "evidence/malformed" });
+  await evidence.discard(id);
+  assert.equal(await evidence.stateOf(id), "absent");
 });
 
 test("EvidenceStore.save: nothing of a guest's steers who reads it", () => {

@@ -25,6 +25,7 @@ import type { VmResource } from "../../spine/gate.ts";
 import type { Finding } from "../findings/finding.ts";
 import type { Findings } from "../findings/findings.ts";
 import { formatDocument } from "./format-document.ts";
+import { leastConsistent } from "./least-consistent.ts";
 import type { EvidenceManifest } from "./manifest.ts";
 
 /** Of what evidence is collected, and how much of it. */
@@ -51,7 +52,6 @@ export type PutFile = (name: string, bytes: Uint8Array) => Promise<void>;
 const budget = milliseconds(5_000);
 /** Addresses of the kernel's are in the upper half. */
 const KERNEL_HALF = 1n << 63n;
-const grades: readonly Consistency[] = ["consistent", "retried", "torn"];
 
 /** The views that evidence has of a guest of which `classes` may be read: those that need no argument. */
 export function evidenceViews(classes: readonly DataClass[]): readonly string[] {
@@ -88,8 +88,9 @@ export async function collectEvidence(
     try {
       return await look;
     } catch (thrown) {
+      signal.throwIfAborted();
       const error: CasemateError = toCasemateError(thrown);
-      if (error.code === "cancelled" || signal.aborted) throw error;
+      if (error.code === "cancelled") throw error;
       missed.push({ what, reason: error.message });
       return undefined;
     }
@@ -146,7 +147,7 @@ export async function collectEvidence(
       await putPages(read, put);
     }
   }
-  const consistency = grades.findLast((grade) => seen.includes(grade)) ?? "torn";
+  const consistency = leastConsistent(seen);
   return { kernel, consistency, missed: missed.map(tidy), findings: about };
 }
 

@@ -13,6 +13,7 @@ export const evidenceProjection: Projection = {
       .addColumn("actor", "text", (column) => column.notNull())
       .addColumn("classes", "text", (column) => column.notNull())
       .addColumn("findings", "text", (column) => column.notNull())
+      .addColumn("memory", "integer", (column) => column.notNull())
       .addColumn("manifest", "text", (column) => column.notNull())
       .addColumn("fact", "integer", (column) => column.notNull())
       .execute();
@@ -24,6 +25,7 @@ export const evidenceProjection: Projection = {
       ...{ vm: JSON.stringify(vm), at: time, actor, fact: index },
       classes: JSON.stringify(body["classes"]),
       findings: JSON.stringify(body["findings"]),
+      memory: body["memory"] === true ? 1 : 0,
       manifest: String(body["manifest"]),
     };
     await db

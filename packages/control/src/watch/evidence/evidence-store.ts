@@ -12,11 +12,14 @@ import type { Findings } from "../findings/findings.ts";
 import { bundleNames } from "./bundle-names.ts";
 import { BundleWriter } from "./bundle-writer.ts";
 import { EVIDENCE_SEALED } from "./check-evidence.ts";
-import { collectEvidence, type EvidenceScope } from "./collect-evidence.ts";
+import { type CollectedEvidence, collectEvidence, type EvidenceScope } from "./collect-evidence.ts";
 import type { Digest } from "./digest.ts";
-import { formatManifest } from "./manifest.ts";
+import { leastConsistent } from "./least-consistent.ts";
+import { type EvidenceManifest, formatManifest } from "./manifest.ts";
 import { proveEvidence } from "./prove-evidence.ts";
+import { putMemory, type WholeMemory } from "./put-memory.ts";
 import type { SavedEvidence } from "./saved-evidence.ts";
+import { verifyRoom } from "./verify-room.ts";
 
 /** What bundles are made from. */
 export interface EvidenceParts {
@@ -36,7 +39,17 @@ export interface EvidenceOrder extends EvidenceScope {
   readonly runId: string;
   /** Who asked for it, as facts name them. */
   readonly actor: string;
+  /** How its whole RAM is to be taken; undefined: it is not. */
+  readonly memory: WholeMemory | undefined;
 }
+
+/** What goes under the seal. */
+interface SealedEvidence
+  extends CollectedEvidence,
+    Pick<EvidenceManifest, "begunAt" | "pauseMicroseconds"> {}
+
+/** What of the work the whole RAM is, where it is asked for. */
+const MEMORY_SHARE = 0.6;
 
 /** The bundles of evidence of a data directory. */
 export class EvidenceStore {
@@ -64,9 +77,17 @@ export class EvidenceStore {
     await using bundle = await BundleWriter.create(partial);
     const { findings } = this.#parts;
     const put = (name: string, bytes: Uint8Array) => bundle.add(name, bytes);
-    const collected = await collectEvidence(order, findings, put, progress, signal);
+    const { memory } = order;
+    const share = memory === undefined ? 0 : MEMORY_SHARE;
+    const tell = (from: number, to: number) => (fraction: number, doing: string) =>
+      progress(from + (to - from) * fraction, doing);
+    // First of all: what memory holds is gone soonest.
+    const ram = memory && (await putMemory(order, memory, bundle, tell(0, share), signal));
+    const seen = await collectEvidence(order, findings, put, tell(share, 0.9), signal);
     progress(0.9, "sealing");
-    await this.#seal(order, { ...collected, begunAt }, bundle);
+    const consistency = leastConsistent([seen.consistency, ram?.consistency ?? seen.consistency]);
+    const { pauseMicroseconds = 0 } = ram ?? {};
+    await this.#seal(order, { ...seen, consistency, pauseMicroseconds, begunAt }, bundle);
     try {
       await rename(partial, this.#path(order.id));
       await using directory = await open(this.#directory, "r");
@@ -74,6 +95,12 @@ export class EvidenceStore {
     } catch (thrown) {
       throw storageError(thrown, partial);
     }
+  }
+
+  /** Throws `disk/full` where there is no room for so many bytes. */
+  async verifyRoom(bytes: number): Promise<void> {
+    const isThere = (await sizeOf(this.#directory)) !== undefined;
+    await verifyRoom(isThere ? this.#directory : this.#parts.directory, bytes);
   }
 
   /** The newest first. */
@@ -113,20 +140,23 @@ export class EvidenceStore {
     return (await sizeOf(this.#partialPath(id))) === undefined ? "absent" : "partial";
   }
 
+  /** Deletes a bundle; that it was sealed stays in the ledger. */
+  async remove(id: string): Promise<void> {
+    try {
+      await rm(this.#path(id), { force: true });
+    } catch (thrown) {
+      throw storageError(thrown, this.#path(id));
+    }
+  }
+
   /** Removes what is there of a bundle that was not sealed. */
   async discard(id: string): Promise<void> {
     await rm(this.#partialPath(id), { force: true });
   }
 
   async #seal(
-    { id, runId, actor, vm, host, classes }: EvidenceOrder,
-    {
-      begunAt,
-      findings,
-      ...collected
-    }: Awaited<ReturnType<typeof collectEvidence>> & {
-      readonly begunAt: string;
-    },
+    { id, runId, actor, vm, host, classes, memory }: EvidenceOrder,
+    { begunAt, findings, ...collected }: SealedEvidence,
     bundle: BundleWriter,
   ): Promise<void> {
     const { ledger, facts, directory } = this.#parts;
@@ -145,7 +175,7 @@ export class EvidenceStore {
       findings: ids,
       kernel: collected.kernel,
       consistency: collected.consistency,
-      pauseMicroseconds: 0, // no look asks for a pause
+      pauseMicroseconds: collected.pauseMicroseconds,
       missed: [...collected.missed],
       files: bundle.digests.map((each) => ({ ...each })),
     });
@@ -159,7 +189,7 @@ export class EvidenceStore {
         request: id,
         vm: { name, host: host.id, networks: [...networks], labels: [...labels] },
         manifest: digestOf(bundle, bundleNames.manifest).sha256,
-        ...{ classes: [...classes], findings: ids },
+        ...{ classes: [...classes], findings: ids, memory: memory !== undefined },
       },
     });
     const about = { sealed, request: id, findings, classes };
@@ -177,6 +207,7 @@ export class EvidenceStore {
       vm: JSON.parse(row.vm),
       classes: JSON.parse(row.classes),
       findings: JSON.parse(row.findings),
+      memory: row.memory === 1,
       bytes: await sizeOf(this.#path(id)),
     };
   }

@@ -14,6 +14,8 @@ export interface SavedEvidence {
   readonly classes: readonly DataClass[];
   /** The ids of the findings that it is about. */
   readonly findings: readonly string[];
+  /** Whether the guest's whole RAM is in it. */
+  readonly memory: boolean;
   /** SHA-256 of its manifest, in hexadecimal. */
   readonly manifest: string;
   /** The fact that seals it. */

@@ -105,6 +105,13 @@ const freezeProcess = defineResponse({
   order: (finding) => orderOfProcess("vm.process.freeze", finding),
 });
 
+const cutProcess = defineResponse({
+  id: "cut-process",
+  summary: "the process that the finding is about is taken off the network, and the guest goes on",
+  parameters: Type.Object({}, closed),
+  order: (finding) => orderOfProcess("vm.process.cut", finding),
+});
+
 /** As detectors name processes: `TaskIdentity.describe`. HOSTILE: the rest of the key is the guest's. */
 const namedProcess = /^process (\d{1,7}) started at (\d{1,12}\.\d\d)(?!\d)/;
 
@@ -123,6 +130,7 @@ export const responses: readonly Response[] = [
   isolate,
   snapshot,
   evidence,
+  cutProcess,
   freezeProcess,
   killProcess,
   stop,

@@ -40,7 +40,8 @@ async function open(
     scan: () => assert.fail("nobody scans here"),
     glance: async () => shown,
     readPages: () => assert.fail("nobody reads pages here"),
-    processes: host.processes,
+    extractMemory: () => assert.fail("nobody extracts memory here"),
+    ...{ processes: host.processes, cuts: host.cuts },
     watchFiles: () => assert.fail("nobody watches here"),
     async sweep(_uuid, request) {
       requests.push(request);

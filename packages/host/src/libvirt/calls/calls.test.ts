@@ -59,6 +59,7 @@ test("calls: give every libvirt object back, after failures too", () => {
     () => calls.findDomain(call, "nosuch"),
     () => calls.resume(call, uuid),
     () => calls.monitorCommand(call, uuid, "{}", false),
+    () => calls.agentCommand(call, uuid, "{}", 1),
     () => calls.snapshotXml(call, uuid, "nosuch"),
     () => calls.networkXml(call, uuid),
     () => calls.storagePoolXml(call, uuid),

@@ -142,4 +142,13 @@ export const connectionCalls = {
       return result[0] ?? "";
     });
   },
+
+  agentCommand(call: Call, uuid: string, command: string, seconds: number): string {
+    const qemu = libvirtQemu();
+    return onDomain(call, uuid, "ask the guest agent of", (dom, doing) => {
+      const answer = qemu.virDomainQemuAgentCommand(dom, command, seconds, 0);
+      checkedRunning(call, dom, doing, answer === null ? -1 : 0);
+      return answer ?? "";
+    });
+  },
 };

@@ -33,7 +33,6 @@ export interface ComparedCode {
 
 /** What comparing with one guest brought. */
 interface Vote {
-  readonly name: string;
   readonly code: WatchedCode;
   readonly deviations: readonly Deviation[];
 }
@@ -56,7 +55,7 @@ export function checkAgainstPeers(
   const { buildId } = own.state.kernel.facts;
   const patching = patchingOf(own.state);
   const votes: Vote[] = [];
-  const unlike = new Map<string, string>();
+  const unlike = new Set<string>();
   for (const peer of inspection.peers) {
     if (buildId === undefined || peer.buildId !== buildId || votes.length === MAX_PEERS) continue;
     const vote = ask(peer, (access) => {
@@ -65,22 +64,22 @@ export function checkAgainstPeers(
       const other = copyOf(access, state);
       if (typeof other === "string") return other;
       if (other.bytes.length !== own.bytes.length) return "It has other code by this name.";
-      return voteOf(peer.name, own, other, sites);
+      return voteOf(own, other, sites);
     });
-    if (typeof vote === "string") unlike.set(peer.name, vote);
+    if (typeof vote === "string") unlike.add(vote);
     else votes.push(vote);
   }
   if (!isNonEmpty(votes)) {
-    const others = [...unlike].map(([name, reason]) => ` ${name}: ${reason}`).join("");
+    const others = [...unlike].map((reason) => ` Of another one of this build: ${reason}`).join("");
     const none = "Nor is there another guest with the same to compare with.";
     inspection.missed(what, `${why} ${none}${others}`, count);
     return;
   }
   const { changed, undecided } = judge(votes);
-  for (const { vote, deviations, with: names } of changed) {
-    const live = own.bytes;
-    const found = describeDeviations(deviations, vote.code, live, where, own.state, byName(names));
-    for (const each of found) inspection.report(withPeers(each, names, votes.length + 1));
+  for (const { vote, deviations, alike } of changed) {
+    const other = `what it is in ${guests(alike)} of the same build`;
+    const found = describeDeviations(deviations, vote.code, own.bytes, where, own.state, other);
+    for (const each of found) inspection.report(withPeers(each, alike, votes.length + 1));
   }
   const [first] = votes;
   for (const each of first.code.strayCalls(own.state)) {
@@ -88,12 +87,12 @@ export function checkAgainstPeers(
   }
   if (undecided.length === 0) inspection.looked(count);
   else {
-    const { at, names } = undecided[0] ?? { at: 0, names: [] };
+    const { at, against } = undecided[0] ?? { at: 0, against: 0 };
     const place =
       own.state.kernel.symbolAt(own.state.gva(at))?.name ?? `0x${(at >>> 0).toString(16)}`;
     inspection.missed(
       what,
-      `${why} It differs from that of ${names.join(", ")} in ${undecided.length} places, the first in ${place}, and it cannot be told which of them was changed: that takes more guests of this build.`,
+      `${why} It differs from that of ${guests(against)} of the same build in ${undecided.length} places, the first in ${place}, and it cannot be told which of them was changed: that takes more guests of this build.`,
       count,
     );
   }
@@ -106,14 +105,14 @@ function ask(
   try {
     return peer.look(read);
   } catch (thrown) {
-    const { code, message } = toCasemateError(thrown);
-    // What is wrong with another guest says nothing of this one.
+    const { code } = toCasemateError(thrown);
+    // What is wrong with another guest says nothing of this one; its name is in the words for it.
     if (!/^(kernel|inspect|memory|vm)\//.test(code)) throw thrown;
-    return message;
+    return "It could not be looked at.";
   }
 }
 
-function voteOf(name: string, own: CodeCopy, other: CodeCopy, sites: PatchSites): Vote | string {
+function voteOf(own: CodeCopy, other: CodeCopy, sites: PatchSites): Vote | string {
   const { start, bytes, state } = own;
   const fitted = fitCode(own, other);
   if (fitted === undefined) return "Its code is altogether different.";
@@ -131,23 +130,24 @@ function voteOf(name: string, own: CodeCopy, other: CodeCopy, sites: PatchSites)
     if (!isConditional) code.write(at, [tail ? JMP : CALL]);
   }
   const watched = new WatchedCode(loadedCode(code, sites, state), start, bytes.length);
-  return { name, code: watched, deviations: watched.check(bytes, state) };
+  return { code: watched, deviations: watched.check(bytes, state) };
 }
 
 /** A deviation that a majority has otherwise, all of them alike. */
 interface Changed {
   readonly vote: Vote;
   readonly deviations: readonly Deviation[];
-  readonly with: NonEmpty<string>;
+  /** How many have it so. */
+  readonly alike: number;
 }
 
 /** Decides place by place. */
 function judge(votes: NonEmpty<Vote>): {
   readonly changed: readonly Changed[];
-  readonly undecided: readonly { readonly at: CodeAddress; readonly names: readonly string[] }[];
+  readonly undecided: readonly { readonly at: CodeAddress; readonly against: number }[];
 } {
-  const changed = new Map<Vote, { deviations: Deviation[]; names: Set<string> }>();
-  const undecided: { at: CodeAddress; names: readonly string[] }[] = [];
+  const changed = new Map<Vote, { deviations: Deviation[]; alike: Set<Vote> }>();
+  const undecided: { at: CodeAddress; against: number }[] = [];
   const settled: Deviation[] = [];
   for (const vote of votes) {
     for (const deviation of vote.deviations) {
@@ -158,22 +158,21 @@ function judge(votes: NonEmpty<Vote>): {
       );
       const alike = against.filter(({ code }) => isAlike(code, vote.code, deviation));
       const withThis = votes.length - against.length + 1;
-      const [first, ...others] = alike.map(({ name }) => name);
-      if (first !== undefined && alike.length > withThis) {
-        const known = changed.get(vote) ?? { deviations: [], names: new Set() };
+      if (alike.length > withThis) {
+        const known = changed.get(vote) ?? { deviations: [], alike: new Set() };
         changed.set(vote, known);
         known.deviations.push(deviation);
-        for (const name of [first, ...others]) known.names.add(name);
+        for (const each of alike) known.alike.add(each);
       } else if (against.length >= withThis) {
-        undecided.push({ at: deviation.at, names: against.map(({ name }) => name) });
+        undecided.push({ at: deviation.at, against: against.length });
       }
     }
   }
   return {
-    changed: [...changed].flatMap(([vote, { deviations, names }]) => {
-      const all = [...names];
-      return isNonEmpty(all) ? [{ vote, deviations, with: all }] : [];
-    }),
+    changed: [...changed].map(([vote, { deviations, alike }]) => ({
+      ...{ vote, deviations },
+      alike: alike.size,
+    })),
     undecided,
   };
 }
@@ -187,15 +186,14 @@ function isAlike(one: WatchedCode, other: WatchedCode, { at, seen }: Deviation):
   return Buffer.compare(one.expected(at, seen.length), other.expected(at, seen.length)) === 0;
 }
 
-const byName = (names: NonEmpty<string>): string =>
-  `what it is in ${names.join(" and ")}, which run the same build`;
+const guests = (count: number): string => (count === 1 ? "another guest" : `${count} other guests`);
 
-function withPeers(suspicion: Suspicion, names: NonEmpty<string>, guests: number): Suspicion {
+function withPeers(suspicion: Suspicion, alike: number, all: number): Suspicion {
   const [first, ...others] = suspicion.evidence;
   const compared = {
     what: "other guests of this build",
-    expected: `the same code as in ${names.join(", ")}`,
-    seen: `of ${guests} guests ${names.length} have it alike, and this one otherwise`,
+    expected: `the same code as in ${guests(alike)}`,
+    seen: `of ${all} guests ${alike} have it alike, and this one otherwise`,
   };
   return { ...suspicion, evidence: [first, ...others, compared] };
 }

@@ -3,6 +3,7 @@ import type { KernelReader } from "../../kernel/kernel-reader.ts";
 import { type CachedPage, cachedPages } from "../../linux/cached-pages.ts";
 import { type Path, type PathWriter, pathWriter } from "../../linux/d-path.ts";
 import { fileUserPath } from "../../linux/file-user-path.ts";
+import { fileVersion } from "../../linux/file-version.ts";
 import { findInit } from "../../linux/find-init.ts";
 import { getFsRoot } from "../../linux/get-fs-root.ts";
 
@@ -35,12 +36,9 @@ export function programFiles(kernel: KernelReader): (file: Gva) => ProgramFile |
   const type = kernel.struct("inode");
   const magic = type.number("i_sb->s_magic");
   const disk = type.pointer("i_sb->s_bdev");
-  const device = type.number("i_sb->s_dev");
   const number = type.bigint("i_ino");
   const size = type.number("i_size");
-  const changed = ["sec", "nsec"].map((part) =>
-    type.bigint(`i_ctime_${part}`, `__i_ctime.tv_${part}`, `i_ctime.tv_${part}`),
-  );
+  const version = fileVersion(kernel);
   const userPath = fileUserPath(kernel);
   const root = getFsRoot(kernel, findInit(kernel));
   const paths = pathWriter(kernel, root);
@@ -57,7 +55,7 @@ export function programFiles(kernel: KernelReader): (file: Gva) => ProgramFile |
       isOnDisk: disk(inode) !== 0n,
       diskPath: pathOnRoot(inode) ?? paths.pathBelowRoot(user),
       ...{ inode, inodeNumber: number(inode), size: size(inode) },
-      version: [device, number, size, ...changed].map((read) => read(inode)).join(" "),
+      version: version(inode),
       pages: () => (pages ??= readPages(pagesAt)),
     };
   };

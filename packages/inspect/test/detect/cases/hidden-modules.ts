@@ -3,7 +3,7 @@ import { walkModules } from "../../../src/linux/walk-modules.ts";
 import type { DetectorCase } from "../detector-case.ts";
 import type { GuestEditor } from "../guest-editor.ts";
 import { unlink } from "../list-edits.ts";
-import { once } from "../once.ts";
+import { victimModule } from "../victim-module.ts";
 
 const detector = "hidden-modules";
 const isVictim = /^module dummy at 0x[0-9a-f]{16}$/;
@@ -70,21 +70,11 @@ export const hiddenModulesCases: readonly DetectorCase[] = [
   },
 ];
 
-/** A module that nothing needs, the modules loaded before and after it on all lists. */
-const victimOf = once(async (guest) => {
-  await guest.run("modprobe stp; modprobe dummy numdummies=0; modprobe loop max_loop=0");
-  return guest.look(({ kernel }) => {
-    const name = kernel.struct("module").string("name");
-    for (const at of walkModules(kernel)) if (name(at) === "dummy") return at;
-    throw new Error("The guest did not load the module dummy.");
-  });
-});
-
 async function hide(
   guest: GuestEditor,
   change: (module: Gva) => readonly Disposable[],
 ): Promise<AsyncDisposable> {
-  const module = await victimOf(guest);
+  const module = await victimModule(guest);
   return guest.edit(() => change(module));
 }
 

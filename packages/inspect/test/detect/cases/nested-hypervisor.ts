@@ -21,8 +21,9 @@ export const nestedHypervisorCases: readonly DetectorCase[] = [
     detector,
     claim: "a processor that runs machines, and no KVM",
     finds: /^vmx on processor 0$/,
+    // The kernel would set CR4 to this the next time that it flushes all translations, and could not.
     tamper: (guest) =>
-      guest.edit(() => {
+      guest.editStopped(() => {
         const at = guest.look(({ kernel }) => {
           const cpu = kernel.perCpu(kernel.symbol("cpu_tlbstate"), 0);
           return kernel.struct("tlb_state").address("cr4")(cpu);

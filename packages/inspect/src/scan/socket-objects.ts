@@ -1,23 +1,24 @@
 import type { Gva } from "@casemate/core";
 import type { KernelReader } from "../kernel/kernel-reader.ts";
-import { scanObjects } from "./scan-objects.ts";
+import type { ObjectKind } from "./object-kind.ts";
 import { readSlabCache, type SlabCache } from "./slab-cache.ts";
 
 /**
- * Every `struct sock` in all of RAM that is in use, of each protocol that has a cache of its own: found by the
- * pages they lie in, so that what hides from the tables of sockets is found.
- *
- * Throws `kernel/damaged` and `inspect/budget`.
+ * What tells `struct sock`s that are in use, of each protocol that has a cache of its own. Throws `kernel/damaged`.
  */
-export function* scanSockets(kernel: KernelReader): Generator<Gva> {
+export function socketObjects(kernel: KernelReader): ObjectKind<Gva> {
   const { caches, protocols } = readProtocols(kernel);
   const sock = kernel.struct("sock");
   const protocolOf = sock.pointer("__sk_common.skc_prot");
   const references = sock.number("__sk_common.skc_refcnt");
-  for (const { address, inUse } of scanObjects(kernel, caches)) {
-    // Caches of equal objects are merged: what is in one need not be a socket.
-    if (inUse && protocols.has(protocolOf(address)) && references(address) > 0) yield address;
-  }
+  return {
+    caches,
+    recognize({ address, inUse }) {
+      // Caches of equal objects are merged: what is in one need not be a socket.
+      const isSocket = inUse && protocols.has(protocolOf(address)) && references(address) > 0;
+      return isSocket ? address : undefined;
+    },
+  };
 }
 
 /** `proto_list`: what each kind of socket can do, and where it is allocated. */

@@ -1,0 +1,14 @@
+import { statfs } from "node:fs/promises";
+import { CasemateError, formatBytes } from "@casemate/core";
+
+/** Throws `disk/full` where the file system of `directory` has not `bytes` free. */
+export async function verifyRoom(directory: string, bytes: number): Promise<void> {
+  const { bavail, bsize } = await statfs(directory);
+  const free = bavail * bsize;
+  if (free >= bytes) return;
+  throw new CasemateError(
+    "disk/full",
+    `Cannot keep evidence in ${directory}: ${formatBytes(free)} are free there, expected ${formatBytes(bytes)} at least.`,
+    { next: "Free space there: `casemate evidence list` says what bundles take." },
+  );
+}
