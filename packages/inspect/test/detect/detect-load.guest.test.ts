@@ -26,8 +26,8 @@ const ids = (isChosen: (detector: AnyDetector) => boolean) =>
   chosen.detectors.filter(isChosen).map(({ id }) => id);
 /** Each with how often it has its turn. */
 const turns: readonly (readonly [each: number, ids: readonly string[]])[] = [
-  [1, ids(({ cost }) => cost === "low")],
-  [HIGH_COST_EACH, ids(({ cost, given }) => cost === "high" && given === undefined)],
+  [1, ids(({ cost, given }) => given === undefined && cost === "low")],
+  [HIGH_COST_EACH, ids(({ cost, given }) => given === undefined && cost === "high")],
   // Agents are asked while others come and go in a test of their own.
   [GIVEN_EACH, ids(({ given }) => given === "rules")],
 ];
