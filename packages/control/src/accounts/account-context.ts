@@ -1,7 +1,7 @@
 import type { Kysely } from "kysely";
+import type { KeyedQueue } from "../keyed-queue.ts";
 import type { Tables } from "../store/tables.ts";
 import type { RecordFact } from "./account-fact.ts";
-import type { KeyedQueue } from "./keyed-queue.ts";
 import type { Principal } from "./principal.ts";
 import type { SecretBox } from "./secret-box.ts";
 

@@ -1,4 +1,5 @@
 import type { Kysely } from "kysely";
+import { keyedQueue } from "../keyed-queue.ts";
 import type { Tables } from "../store/tables.ts";
 import { findAccountRow, parseRoles } from "./account.ts";
 import type { AccountContext, MayAppoint } from "./account-context.ts";
@@ -8,7 +9,6 @@ import { addressRate } from "./address-rate.ts";
 import { type ApiTokens, apiTokensIn } from "./api-tokens.ts";
 import { readLockedUntil } from "./failures.ts";
 import { type Identities, identitiesIn } from "./identities.ts";
-import { keyedQueue } from "./keyed-queue.ts";
 import { readOidcConfig } from "./oidc-config.ts";
 import { type OidcLogin, oidcLogin } from "./oidc-login.ts";
 import { changeOwnPassword, type PasswordChange } from "./own-password.ts";

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { minute, openPeople } from "../../test/open-people.ts";
+import { keyedQueue } from "../keyed-queue.ts";
 import type { AccountContext } from "./account-context.ts";
 import { countFailure, forgetFailures, verifyNotLocked } from "./failures.ts";
-import { keyedQueue } from "./keyed-queue.ts";
 import { openSecretBox } from "./secret-box.ts";
 
 /** What is known of each name without looking: its failures since the last success, and its lock. */

@@ -149,6 +149,46 @@ test("Spine: a restore needs another person's approval of its very plan", async 
   });
 });
 
+test("Spine: of two approvals at once, where one is needed, one counts and the request is done once", async (t) => {
+  const { services, host, vm } = await openSpine(t);
+  const { spine, requests, ledger } = services;
+  await host.hypervisor.snapshots.create(vm.uuid, { name: "before", kind: "internal" });
+  const id = randomUUID();
+  const parameters = { snapshot: "before" };
+  const order = { id, operation: "vm.restore", target: vm, parameters, principal: olga };
+  const { planHash } = await spine.submit(order, never);
+  const answers = await Promise.allSettled(
+    [sofia, people.sven].map((principal) =>
+      spine.approve(id, { principal, planHash, signature: null }, never),
+    ),
+  );
+  assert.deepEqual(answers.map(({ status }) => status).toSorted(), ["fulfilled", "rejected"]);
+  assert.equal((await spine.settled(id, never)).state, "done");
+  assert.equal((await requests.get(id)).approvals.length, 1);
+  const facts = await Array.fromAsync(ledger.walk());
+  const begun = facts.filter(
+    ({ kind, body }) => kind === "operation/intended" && body["request"] === id,
+  );
+  assert.equal(begun.length, 1);
+});
+
+test("Spine: of two approvals at once, where two are needed, both count", async (t) => {
+  const { services, host, vm } = await openSpine(t);
+  const { spine } = services;
+  await host.hypervisor.domains.setLabels(vm.uuid, ["confidential"]);
+  const id = randomUUID();
+  const parameters = { view: "environ", argument: "1", budget: 1_000 };
+  const order = { id, operation: "vm.inspect", target: vm, parameters, principal: olga };
+  const { planHash, duties } = await spine.submit(order, never);
+  assert.ok(duties.some(({ count }) => count === 2));
+  await Promise.all(
+    [sofia, people.sven].map((principal) =>
+      spine.approve(id, { principal, planHash, signature: null }, never),
+    ),
+  );
+  assert.equal((await services.requests.get(id)).state, "approved");
+});
+
 test("Spine: when the VM is another by then, an approval is void and asked for again", async (t) => {
   const { services, host, vm } = await openSpine(t);
   const { spine } = services;

@@ -2,6 +2,7 @@ import type { HostAgent } from "@casemate/agent";
 import { CasemateError, type JsonValue } from "@casemate/core";
 import { joinDuties, type Resource } from "@casemate/policy";
 import type { Principal } from "../accounts/principal.ts";
+import { keyedQueue } from "../keyed-queue.ts";
 import { resourceOf } from "./gate.ts";
 import type { Operation } from "./operation.ts";
 import { hashOf, type Plan, sealPlan, type Target } from "./plan.ts";
@@ -32,6 +33,13 @@ export interface Order {
   readonly origin?: RequestOrigin;
 }
 
+/** One person's yes to a plan. */
+export interface Yes {
+  readonly principal: Principal;
+  readonly planHash: string;
+  readonly signature: Approval["signature"];
+}
+
 /**
  * The one way to change anything: plan, authorize, approve, execute, verify, record.
  *
@@ -41,6 +49,8 @@ export class Spine implements AsyncDisposable {
   readonly #parts: SpineParts;
   readonly #runner: RequestRunner;
   readonly #submitting = new Map<string, Promise<OperationRequest>>();
+  /** What is said of one request, one after the other: each word counts with those before it. */
+  readonly #said = keyedQueue();
 
   constructor(parts: SpineParts) {
     this.#parts = parts;
@@ -86,17 +96,16 @@ export class Spine implements AsyncDisposable {
    *
    * Throws `request/unknown`, `request/not-open`, `request/changed`, `request/own`.
    */
-  async approve(
+  approve(id: string, yes: Yes, signal: AbortSignal): Promise<OperationRequest> {
+    return this.#said(id, () => this.#approve(id, yes, signal));
+  }
+
+  async #approve(
     id: string,
-    approval: {
-      readonly principal: Principal;
-      readonly planHash: string;
-      readonly signature: Approval["signature"];
-    },
+    { principal, planHash, signature }: Yes,
     signal: AbortSignal,
   ): Promise<OperationRequest> {
     const { facts, requests, gate } = this.#parts;
-    const { principal, planHash, signature } = approval;
     const request = await this.#awaiting(id, "approve");
     const { plan } = request;
     if (principal.person === request.requester.person) {
@@ -152,11 +161,13 @@ export class Spine implements AsyncDisposable {
   }
 
   /** Throws `request/unknown`, `request/not-open`, `auth/denied`. */
-  async reject(id: string, principal: Principal, reason: string): Promise<OperationRequest> {
-    const request = await this.#awaiting(id, "reject");
-    const resource = asResource(request);
-    this.#parts.gate.verify({ principal, actions: ["request.approve"], resource });
-    return await this.#close(request, principal.id, "rejected", reason);
+  reject(id: string, principal: Principal, reason: string): Promise<OperationRequest> {
+    return this.#said(id, async () => {
+      const request = await this.#awaiting(id, "reject");
+      const resource = asResource(request);
+      this.#parts.gate.verify({ principal, actions: ["request.approve"], resource });
+      return await this.#close(request, principal.id, "rejected", reason);
+    });
   }
 
   /**
@@ -171,9 +182,14 @@ export class Spine implements AsyncDisposable {
     if (principal.person !== request.requester.person) {
       gate.verify({ principal, actions: ["request.cancel"], resource: asResource(request) });
     }
-    if (this.#runner.cancel(id)) return await this.#runner.ended(id);
-    if (request.state === "running") throw notOpen(request, "cancel");
-    return await this.#close(request, principal.id, "cancelled", "It was cancelled.");
+    const isBegun = await this.#said(id, async () => {
+      if (this.#runner.cancel(id)) return true;
+      const now = await requests.get(id);
+      if (!isOpen(now.state) || now.state === "running") throw notOpen(now, "cancel");
+      await this.#close(now, principal.id, "cancelled", "It was cancelled.");
+      return false;
+    });
+    return isBegun ? await this.#runner.ended(id) : await requests.get(id);
   }
 
   /** The request as soon as it waits for nobody but a person, or as it is when the signal is aborted. */
@@ -194,7 +210,11 @@ export class Spine implements AsyncDisposable {
     });
     for (const request of waiting) {
       if (request.changedAt >= olderThan.toISOString()) continue;
-      await this.#close(request, "system", "expired", "Nobody approved it in time.");
+      await this.#said(request.id, async () => {
+        const { state } = await this.#parts.requests.get(request.id);
+        if (state !== "awaiting-approval") return;
+        await this.#close(request, "system", "expired", "Nobody approved it in time.");
+      });
     }
   }
 

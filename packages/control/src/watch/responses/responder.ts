@@ -1,8 +1,8 @@
 import { CasemateError, type JsonValue, toCasemateError } from "@casemate/core";
 import type { Kysely, Selectable } from "kysely";
-import { keyedQueue } from "../../accounts/keyed-queue.ts";
 import type { FactLog } from "../../facts/fact-log.ts";
 import type { ProjectedTables } from "../../facts/projected-tables.ts";
+import { keyedQueue } from "../../keyed-queue.ts";
 import { hashOf } from "../../spine/plan.ts";
 import type { Order, Spine } from "../../spine/spine.ts";
 import type { Finding } from "../findings/finding.ts";
