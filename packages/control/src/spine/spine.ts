@@ -1,23 +1,24 @@
 import type { HostAgent } from "@casemate/agent";
 import { CasemateError, type JsonValue } from "@casemate/core";
-import { joinDuties, type Resource } from "@casemate/policy";
+import type { Resource } from "@casemate/policy";
 import type { Principal } from "../accounts/principal.ts";
 import { keyedQueue } from "../keyed-queue.ts";
 import { resourceOf } from "./gate.ts";
 import type { Operation } from "./operation.ts";
 import { hashOf, type Plan, sealPlan, type Target } from "./plan.ts";
 import {
-  type Approval,
   isOpen,
   type OperationRequest,
   type RequestOrigin,
   sourceOf,
   validApprovals,
 } from "./request.ts";
+import { awaiting, denied, notOpen } from "./request-errors.ts";
 import { type RecordedDecision, requestFacts } from "./request-facts.ts";
 import { lockKey, RequestRunner, type Running } from "./request-runner.ts";
 import type { SpineParts } from "./spine-parts.ts";
 import { validParameters } from "./valid-parameters.ts";
+import { verifyYes, type Yes } from "./verify-yes.ts";
 
 /** What somebody asks for. */
 export interface Order {
@@ -31,13 +32,6 @@ export interface Order {
   readonly breakGlass?: string;
   /** The rule that asks for it; undefined where a person does. */
   readonly origin?: RequestOrigin;
-}
-
-/** One person's yes to a plan. */
-export interface Yes {
-  readonly principal: Principal;
-  readonly planHash: string;
-  readonly signature: Approval["signature"];
 }
 
 /**
@@ -100,32 +94,11 @@ export class Spine implements AsyncDisposable {
     return this.#said(id, () => this.#approve(id, yes, signal));
   }
 
-  async #approve(
-    id: string,
-    { principal, planHash, signature }: Yes,
-    signal: AbortSignal,
-  ): Promise<OperationRequest> {
+  async #approve(id: string, yes: Yes, signal: AbortSignal): Promise<OperationRequest> {
     const { facts, requests, gate } = this.#parts;
+    const { principal, planHash, signature } = yes;
     const request = await this.#awaiting(id, "approve");
-    const { plan } = request;
-    if (principal.person === request.requester.person) {
-      throw new CasemateError(
-        "request/own",
-        `Cannot approve request ${id}: ${principal.person} made it, expected another person.`,
-      );
-    }
-    if (request.approvals.some(({ person }) => person === principal.person)) {
-      throw new CasemateError(
-        "request/own",
-        `Cannot approve request ${id}: ${principal.person} has approved it already, expected another person.`,
-      );
-    }
-    if (plan === undefined || planHash !== request.planHash) {
-      throw new CasemateError(
-        "request/changed",
-        `Cannot approve request ${id}: its plan is ${request.planHash.slice(0, 12)} now, expected ${planHash.slice(0, 12)}.`,
-      );
-    }
+    const plan = verifyYes(request, yes);
     const host = this.#hostOf(request.target);
     const resource = await resourceOf(request.target, host, signal);
     gate.verify({ principal, actions: ["request.approve"], resource: asResource(request) });
@@ -375,32 +348,4 @@ function asResource({ id, requester, operation }: OperationRequest): Resource {
 
 function orderHash({ operation, target, parameters }: Order): string {
   return hashOf({ operation, target: { ...target }, parameters: parameters as JsonValue }); // came as JSON
-}
-
-function denied(
-  { operation }: { readonly operation: string },
-  { account }: Principal,
-  because: string | null,
-): CasemateError {
-  return new CasemateError(
-    "auth/denied",
-    `Cannot do ${operation} as ${account}: ${because ?? "no policy permits it."}`,
-  );
-}
-
-function awaiting({ id, operation, duties }: OperationRequest): CasemateError {
-  const who = joinDuties(duties)
-    .map(({ by, count }) => `${count} ${by}`)
-    .join(" and ");
-  return new CasemateError(
-    "request/awaiting-approval",
-    `Cannot do ${operation} yet: request ${id} awaits the approval of ${who}.`,
-  );
-}
-
-function notOpen({ id, state }: OperationRequest, verb: string): CasemateError {
-  return new CasemateError(
-    "request/not-open",
-    `Cannot ${verb} request ${id}: it is ${state}, expected it to be open.`,
-  );
 }
