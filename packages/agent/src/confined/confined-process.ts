@@ -19,6 +19,8 @@ export interface ConfinedProgram<Answer> {
   readonly name: string;
   /** Its source. */
   readonly main: string;
+  /** Flags of V8 that it runs better with. */
+  readonly flags?: readonly string[];
   /** Memory of its own that it may use, unless 512 MiB; guests' RAM that it maps does not count. */
   readonly ownBytes?: number;
   /** HOSTILE: it may be in a guest's hands. Throws `inspect/crashed` for what it may not say. */
@@ -42,11 +44,12 @@ export interface ConfinedProcess<Request, Answer> extends AsyncDisposable {
 export function startConfinedProcess<Request, Answer>({
   name,
   main,
+  flags = [],
   ownBytes = limits.ownBytes,
   parse,
 }: ConfinedProgram<Answer>): ConfinedProcess<Request, Answer> {
   const [socket, theirs] = openSocketPair();
-  const [command = "", ...args] = commandLine(main);
+  const [command = "", ...args] = commandLine(main, flags);
   const cache = getCompileCacheDir();
   const child = spawn(command, args, {
     stdio: ["pipe", "pipe", "pipe", theirs],
@@ -126,8 +129,9 @@ export function startConfinedProcess<Request, Answer>({
  * keeps for its first moment the three capabilities it needs to read its own sources and to become
  * nobody; then it has none.
  */
-function commandLine(main: string): readonly string[] {
-  const program = [process.execPath, "--max-old-space-size=256", main, String(process.pid)];
+function commandLine(main: string, flags: readonly string[]): readonly string[] {
+  const v8 = ["--max-old-space-size=256", ...flags];
+  const program = [process.execPath, ...v8, main, String(process.pid)];
   const confined = ["setpriv", "--no-new-privs", "--pdeathsig", "KILL"];
   if (process.getuid?.() !== 0) return [...confined, "--", ...program];
   return [

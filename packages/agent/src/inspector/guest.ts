@@ -148,6 +148,11 @@ export class Guest implements AsyncDisposable {
     };
   }
 
+  /** Forgets what those detectors keep of it for which `isGone` says so. */
+  forget(isGone: (detector: string) => boolean): void {
+    for (const id of this.#kept.keys()) if (isGone(id)) this.#kept.delete(id);
+  }
+
   /** Its kernel, for those of its build to be compared with; only of one that was swept with leave to read code. */
   get comparable(): Kernel | undefined {
     return COMPARED.every((each) => this.#classes.includes(each)) ? this.#kernel : undefined;

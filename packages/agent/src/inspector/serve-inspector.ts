@@ -14,6 +14,7 @@ import { chosenDetectors } from "../guest-sweep.ts";
 import { attachWithDisks } from "./attach-with-disks.ts";
 import { DiskFiles } from "./disk-files.ts";
 import { encodeAnswer } from "./encode-answer.ts";
+import { forgetForRoom } from "./forget-for-room.ts";
 import { Guest } from "./guest.ts";
 import type { InspectorAnswer, InspectorRequest, ViewReading } from "./messages.ts";
 import { ruleMatcher } from "./rule-matcher.ts";
@@ -88,7 +89,11 @@ async function answer(request: InspectorRequest): Promise<InspectorAnswer> {
       using signatures = rules && ruleMatcher(rules, { allMemory, engine: yara });
       const detectors = chosenDetectors(ids);
       const given = { files, signatures, peers: peersOf(request.guest) };
-      return await attached(request.guest).sweep(detectors, request.request, given);
+      const swept = await attached(request.guest).sweep(detectors, request.request, given);
+      const { heapUsed, external } = process.memoryUsage();
+      const others = [...guests].flatMap(([key, each]) => (key === request.guest ? [] : [each]));
+      forgetForRoom(others, heapUsed + external);
+      return swept;
     }
     case "interview": {
       const { guest, request: order, answers } = request;
