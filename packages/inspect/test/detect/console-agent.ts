@@ -22,13 +22,13 @@ export function consoleAgent(
   };
 }
 
-/** Prints one line. */
+/** Prints one line. A process may end between what is asked of its files. */
 function commandOf(question: AgentQuestion): string {
   switch (question.ask) {
     case "file":
       return `if [ ! -e ${question.path} ]; then echo '${NONE}'
-        elif [ $(stat -Lc %s ${question.path}) -gt ${LONGEST} ]; then echo '${LONG}'
-        else base64 -w0 ${question.path}; echo; fi`;
+        elif [ "$(stat -Lc %s ${question.path})" -gt ${LONGEST} ]; then echo '${LONG}'
+        else base64 -w0 ${question.path} && echo || echo '${NONE}'; fi 2>/dev/null`;
     case "processes":
       return "ls -1 /proc | base64 -w0; echo";
     case "interfaces":

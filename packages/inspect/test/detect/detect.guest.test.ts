@@ -9,7 +9,7 @@ import { chosen } from "./chosen.ts";
 import { type CaseOutcome, type DetectorAnswers, formatDetectorPage } from "./detector-page.ts";
 import type { GuestKind } from "./guest-kinds.ts";
 import { startGuest } from "./start-guest.ts";
-import { describe, tryCase } from "./try-case.ts";
+import { askAtRest, describe, tryCase } from "./try-case.ts";
 
 const page = join(import.meta.dirname, "../../../../docs/detectors.md");
 
@@ -28,7 +28,7 @@ test("detectors: find what was tampered with, and nothing else", { concurrency: 
         const outcomes: CaseOutcome[] = [];
         answered.set(kind, { title: kind.title, release, untouched, outcomes });
 
-        for (const verdict of await guest.sweep(...ids)) {
+        for (const verdict of await askAtRest(guest, ids)) {
           const { detector, missed } = verdict;
           const [first] = missed;
           const why = first === undefined ? "" : `: ${first.what}: ${first.reason}`;
