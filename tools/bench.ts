@@ -8,6 +8,7 @@ import { spawnSync } from "node:child_process";
 import { glob } from "node:fs/promises";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
+import { inspectorFlags } from "../packages/agent/src/inspector-flags.ts";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const chosen = process.argv.slice(2);
@@ -15,7 +16,7 @@ const files = (await Array.fromAsync(glob("packages/*/bench/*.bench.ts", { cwd: 
   .filter((file) => chosen.length === 0 || chosen.some((word) => file.includes(word)))
   .sort();
 /** The room that an inspector has, and a collector that measurements can call. */
-const flags = ["--max-semi-space-size=32", "--expose-gc"];
+const flags = [...inspectorFlags, "--expose-gc"];
 let failed = files.length === 0;
 if (failed) console.error("Cannot run benchmarks: no file matches, expected at least one.");
 for (const file of files) {

@@ -42,7 +42,12 @@ export {
   vmStates,
 } from "./host-agent.ts";
 export type { ConsoleControl } from "./hypervisor/console-control.ts";
-export { type CutProcess, cutLabelPrefix, type StartedProcess } from "./hypervisor/cut-label.ts";
+export {
+  type CutProcess,
+  cutLabelPrefix,
+  isCutLabel,
+  type StartedProcess,
+} from "./hypervisor/cut-label.ts";
 export type { DeviceControl, DeviceName } from "./hypervisor/device-control.ts";
 export type {
   ChangeScope,

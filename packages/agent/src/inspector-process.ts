@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { type ConfinedProcess, startConfinedProcess } from "./confined/confined-process.ts";
 import { type InspectorAnswer, type InspectorRequest, parseAnswer } from "./inspector/messages.ts";
+import { inspectorFlags } from "./inspector-flags.ts";
 
 /** A running inspector; disposing kills it. */
 export interface InspectorProcess extends ConfinedProcess<InspectorRequest, InspectorAnswer> {
@@ -13,8 +14,7 @@ export function startInspectorProcess(withRules: boolean): InspectorProcess {
   const started = startConfinedProcess<InspectorRequest, InspectorAnswer>({
     name: "inspector",
     main: join(import.meta.dirname, "inspector", withRules ? "main-with-rules.ts" : "main.ts"),
-    // A sweep makes much that is of no use after it: with this room a quarter less time goes into collecting it.
-    flags: ["--max-semi-space-size=32"],
+    flags: inspectorFlags,
     parse: parseAnswer,
   });
   return Object.assign(started, { attached: new Set<string>() });

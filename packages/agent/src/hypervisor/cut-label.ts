@@ -16,6 +16,11 @@ export const cutLabelPrefix = "casemate:cut:";
 
 const written = /^casemate:cut:([1-9]\d{0,6}):(\d{1,12}\.\d\d):(\d{1,12}\.\d\d)$/;
 
+/** Whether a label says that a process is cut off, or is written as if. */
+export function isCutLabel(label: string): boolean {
+  return label.startsWith(cutLabelPrefix);
+}
+
 /** The label that a VM has for as long as the process is to be cut off, in later runs too: `casemate:cut:731:1084.55:1100.20`. */
 export function formatCutLabel({ pid, started, since }: CutProcess): string {
   return `${cutLabelPrefix}${pid}:${started}:${since}`;

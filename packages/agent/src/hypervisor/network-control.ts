@@ -1,6 +1,6 @@
 import type { CasemateError } from "@casemate/core";
 import type { CutTraffic, ForensicChannel } from "@casemate/host";
-import { type CutProcess, cutLabelPrefix, type StartedProcess } from "./cut-label.ts";
+import { type CutProcess, isCutLabel, type StartedProcess } from "./cut-label.ts";
 
 /**
  * The label of a VM that is to be isolated whenever it runs; `isolate` gives it and `release` takes it. What
@@ -10,7 +10,7 @@ export const isolatedLabel = "casemate:isolated";
 
 /** Whether labels say that a VM, or processes of it, are to be kept off the network when it runs. */
 export function isKeptOff(labels: readonly string[]): boolean {
-  return labels.some((label) => label === isolatedLabel || label.startsWith(cutLabelPrefix));
+  return labels.some((label) => label === isolatedLabel || isCutLabel(label));
 }
 
 /** What a host tells, of a VM or of all, where what is to be kept off the network could not be: it may have it. */

@@ -1,12 +1,10 @@
 import { MiB } from "@casemate/core";
-import { detectors } from "@casemate/inspect/detectors";
+import { isDear } from "@casemate/inspect/detectors";
 
 /** What lives in an inspector, of the 512 MiB it may use: from here on code that is kept to be compared goes. */
 const ROOM = 256 * MiB;
 /** From here on all that is kept goes. */
 const LITTLE_ROOM = 384 * MiB;
-
-const dear = new Set(detectors.filter(({ cost }) => cost === "high").map(({ id }) => id));
 
 /** A guest of which detectors keep something from sweep to sweep. */
 interface Keeper {
@@ -21,6 +19,6 @@ interface Keeper {
  */
 export function forgetForRoom(others: Iterable<Keeper>, liveBytes: number): void {
   if (liveBytes < ROOM) return;
-  const isGone = (detector: string) => liveBytes >= LITTLE_ROOM || dear.has(detector);
+  const isGone = (detector: string) => liveBytes >= LITTLE_ROOM || isDear(detector);
   for (const each of others) each.forget(isGone);
 }

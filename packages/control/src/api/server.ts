@@ -9,7 +9,6 @@ import type { Services } from "../services.ts";
 import type { ServerCertificate } from "../tls/certificate.ts";
 import { answerError } from "./answer-error.ts";
 import { authorize } from "./authorize.ts";
-
 import { ErrorDocument } from "./contract/error-document.ts";
 import type { Access, Route } from "./route.ts";
 import { routes, socketRoutes } from "./routes.ts";

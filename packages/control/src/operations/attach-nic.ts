@@ -1,4 +1,4 @@
-import { cutLabelPrefix, type DefinitionDescription, isolatedLabel } from "@casemate/agent";
+import { type DefinitionDescription, isCutLabel, isolatedLabel } from "@casemate/agent";
 import { Type } from "typebox";
 import { defineOperation } from "../spine/operation.ts";
 import { chooseScope, scopeParameter, scopeWords } from "./parts/change-scope.ts";
@@ -42,7 +42,7 @@ export const attachNic = defineOperation({
         "it to be released",
       );
     }
-    if (scope !== "config" && vm.labels.some((label) => label.startsWith(cutLabelPrefix))) {
+    if (scope !== "config" && vm.labels.some(isCutLabel)) {
       throw refused(
         doing,
         "a process of it is cut off, and would not be at the new interface",

@@ -1,4 +1,4 @@
-import { cutLabelPrefix, isolatedLabel } from "@casemate/agent";
+import { isCutLabel, isolatedLabel } from "@casemate/agent";
 import { Type } from "typebox";
 import { defineOperation } from "../spine/operation.ts";
 import { harmless } from "./parts/harmless.ts";
@@ -51,7 +51,7 @@ export const labelVm = defineOperation({
     }
     const given = to.filter((label) => !from.includes(label));
     const taken = from.filter((label) => !to.includes(label));
-    const cut = [...given, ...taken].find((label) => label.startsWith(cutLabelPrefix));
+    const cut = [...given, ...taken].find(isCutLabel);
     if (cut !== undefined) {
       throw refused(
         `label ${vm.name}`,

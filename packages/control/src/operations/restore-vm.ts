@@ -1,4 +1,4 @@
-import { cutLabelPrefix, describeDomain, type HostAgent, isolatedLabel } from "@casemate/agent";
+import { describeDomain, type HostAgent, isCutLabel, isolatedLabel } from "@casemate/agent";
 import { Type } from "typebox";
 import { defineOperation } from "../spine/operation.ts";
 import { findDroppedDisks } from "./parts/find-dropped-disks.ts";
@@ -83,7 +83,7 @@ export const restoreVm = defineOperation({
                 : "It was isolated then and is so again, with nothing kept open.",
             ]
           : []),
-        ...([...vm.labels, ...then].some((label) => label.startsWith(cutLabelPrefix))
+        ...([...vm.labels, ...then].some(isCutLabel)
           ? ["Processes that are cut off the network, or were then, are so where memory has them."]
           : []),
         ...(later.length > 0 ? [`Later snapshots stay: ${later.join(", ")}.`] : []),

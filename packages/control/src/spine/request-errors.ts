@@ -27,7 +27,10 @@ export function awaiting({ id, operation, duties }: OperationRequest): CasemateE
 }
 
 /** `request/not-open`. @param verb what cannot be done. */
-export function notOpen({ id, state }: OperationRequest, verb: string): CasemateError {
+export function notOpen(
+  { id, state }: Pick<OperationRequest, "id" | "state">,
+  verb: string,
+): CasemateError {
   return new CasemateError(
     "request/not-open",
     `Cannot ${verb} request ${id}: it is ${state}, expected it to be open.`,

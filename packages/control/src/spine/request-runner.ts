@@ -356,7 +356,7 @@ export class RequestRunner implements AsyncDisposable {
 
 /** What ended an operation; whatever breaks off because it was asked to was cancelled. */
 function failureOf({ id }: Operation, cause: unknown, signal: AbortSignal): CasemateError {
-  if (cause !== signal.reason) return toCasemateError(cause);
+  if (!signal.aborted || cause !== signal.reason) return toCasemateError(cause);
   return new CasemateError("cancelled", `Cannot finish ${id}: it was cancelled.`, { cause });
 }
 

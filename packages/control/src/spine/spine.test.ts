@@ -189,6 +189,24 @@ test("Spine: of two approvals at once, where two are needed, both count", async 
   assert.equal((await services.requests.get(id)).state, "approved");
 });
 
+test("Spine: of two who come for one answer at once, one is answered", async (t) => {
+  const { services, vm } = await openSpine(t);
+  const { spine } = services;
+  const id = randomUUID();
+  const parameters = { view: "processes" };
+  const order = { id, operation: "vm.inspect", target: vm, parameters, principal: olga };
+  assert.equal((await spine.submit(order, never)).state, "approved");
+  const answers = await Promise.allSettled([
+    spine.answer(id, olga, never),
+    spine.answer(id, olga, never),
+  ]);
+  const codes = answers.map((each) => (each.status === "rejected" ? each.reason.code : "answered"));
+  // The test driver has no memory to look into.
+  assert.equal(codes.filter((code) => code === "request/not-open").length, 1, codes.join(" "));
+  const facts = await Array.fromAsync(services.ledger.walk());
+  assert.equal(facts.filter(({ kind }) => kind === "operation/intended").length, 1);
+});
+
 test("Spine: when the VM is another by then, an approval is void and asked for again", async (t) => {
   const { services, host, vm } = await openSpine(t);
   const { spine } = services;

@@ -155,14 +155,13 @@ export class Spine implements AsyncDisposable {
     if (principal.person !== request.requester.person) {
       gate.verify({ principal, actions: ["request.cancel"], resource: asResource(request) });
     }
-    const isBegun = await this.#said(id, async () => {
-      if (this.#runner.cancel(id)) return true;
+    const closed = await this.#said(id, async () => {
+      if (this.#runner.cancel(id)) return undefined;
       const now = await requests.get(id);
       if (!isOpen(now.state) || now.state === "running") throw notOpen(now, "cancel");
-      await this.#close(now, principal.id, "cancelled", "It was cancelled.");
-      return false;
+      return await this.#close(now, principal.id, "cancelled", "It was cancelled.");
     });
-    return isBegun ? await this.#runner.ended(id) : await requests.get(id);
+    return closed ?? (await this.#runner.ended(id));
   }
 
   /** The request as soon as it waits for nobody but a person, or as it is when the signal is aborted. */
@@ -200,7 +199,7 @@ export class Spine implements AsyncDisposable {
    *
    * @param given what its execution goes by besides, which is recorded nowhere
    *
-   * Throws `request/awaiting-approval`, `auth/denied`, and what the operation throws.
+   * Throws `request/awaiting-approval`, `request/not-open`, `auth/denied`, and what the operation throws.
    */
   async answer(
     id: string,
@@ -219,6 +218,8 @@ export class Spine implements AsyncDisposable {
     if (request.state === "awaiting-approval") throw awaiting(request);
     if (request.state === "denied") throw denied(request, principal, request.message ?? null);
     if (request.state !== "approved") throw notOpen(request, "answer");
+    // Its intent may not be written yet: it is answered once.
+    if (this.running(id) !== undefined) throw notOpen({ id, state: "running" }, "answer");
     const host = this.#hostOf(request.target);
     return await this.#runner.answer(request, operation, host, { principal, given }, signal);
   }

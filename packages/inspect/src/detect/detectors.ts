@@ -58,6 +58,13 @@ export const detectors: readonly AnyDetector[] = [
   agentFiles,
 ];
 
+const dear = new Set(detectors.filter(({ cost }) => cost === "high").map(({ id }) => id));
+
+/** Whether the detector with this id is of high cost. */
+export function isDear(detector: string): boolean {
+  return dear.has(detector);
+}
+
 /** Those that need nothing of whoever asks but leave to read: what looks unless it is told. */
 export const usualDetectors: readonly AnyDetector[] = detectors.filter(
   ({ given }) => given === undefined,

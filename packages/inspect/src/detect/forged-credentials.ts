@@ -2,6 +2,7 @@ import { formatAddress, type Gva } from "@casemate/core";
 import type { KernelReader } from "../kernel/kernel-reader.ts";
 import type { Accessor } from "../kernel/struct-type.ts";
 import { capabilitySets } from "../linux/capabilities.ts";
+import { PF_KTHREAD } from "../linux/task-flags.ts";
 import { walkThreads } from "../linux/walk-threads.ts";
 import { walkProcesses } from "../views/processes.ts";
 import { defineDetector, type Inspection } from "./detector.ts";
@@ -10,8 +11,6 @@ import { type TaskIdentity, taskIdentity } from "./task-identity.ts";
 
 /** Bits of capabilities (include/uapi/linux/capability.h). */
 const CAP_SETGID_SETUID = (1n << 6n) | (1n << 7n);
-/** include/linux/sched.h: a macro, so BTF does not know it. */
-const PF_KTHREAD = 0x0020_0000;
 
 const REMEDIATION =
   "Take a snapshot with memory for evidence, isolate the VM and end the process from outside; find the hole that let it rise, for the kernel must be mended before the VM runs on.";

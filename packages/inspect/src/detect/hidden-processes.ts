@@ -1,6 +1,7 @@
 import { formatAddress, type Gva, gva } from "@casemate/core";
 import type { KernelReader } from "../kernel/kernel-reader.ts";
 import { type TaskCensus, TaskPlace, takeTaskCensus } from "../linux/task-census.ts";
+import { PF_EXITING } from "../linux/task-flags.ts";
 import { walkVmas } from "../linux/walk-vmas.ts";
 import { defineDetector } from "./detector.ts";
 import type { Evidence, Suspicion } from "./suspicion.ts";
@@ -19,8 +20,6 @@ const PLACE_NAMES: readonly (readonly [place: number, name: string])[] = [
 
 /** Without these it cannot be seen; `PF_EXITING` ones have left their control groups. */
 const HIDDEN = TaskPlace.list | TaskPlace.pids;
-/** include/linux/sched.h: macros, so BTF does not know them. */
-const PF_EXITING = 0x4;
 
 const REMEDIATION =
   "Take a snapshot with memory for evidence, isolate the VM, and look at what the process does from outside; then restore a state from before it.";

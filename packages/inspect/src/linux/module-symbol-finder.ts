@@ -1,5 +1,6 @@
 import { type Gva, gva } from "@casemate/core";
 import type { KernelReader } from "../kernel/kernel-reader.ts";
+import { hashName } from "./hash-name.ts";
 import { type ModuleSymbolTable, readModuleSymbolTable } from "./module-symbol-table.ts";
 import { walkModules } from "./walk-modules.ts";
 
@@ -39,8 +40,9 @@ class NameIndex {
       const table = readModuleSymbolTable(kernel, module);
       if (table === undefined || table.defined.length === 0) continue;
       const names = readNames(kernel, table);
-      for (const symbol of table.defined) {
-        const hash = hashAt(names, table.nameOffset(symbol));
+      for (const [nth, symbol] of table.defined.entries()) {
+        if (nth % SYMBOLS_PER_STEP === 0) kernel.budget.step();
+        const hash = hashName(names, table.nameOffset(symbol), MAX_NAME);
         if (!this.#first.has(hash)) this.#first.set(hash, this.#modules.length * MODULE + symbol);
       }
       this.#modules.push({ ...table, names });
@@ -49,7 +51,7 @@ class NameIndex {
 
   find(name: string): Gva | undefined {
     const wanted = Buffer.from(`${name}\0`, "latin1");
-    const first = this.#first.get(hashAt(wanted, 0));
+    const first = this.#first.get(hashName(wanted, 0, MAX_NAME));
     if (first === undefined) return undefined;
     const module = this.#modules[Math.floor(first / MODULE)];
     if (module !== undefined && isCalled(module, first % MODULE, wanted)) {
@@ -71,17 +73,6 @@ function readNames(kernel: KernelReader, { defined, strings, nameOffset }: Modul
   const before = kernel.memory.bytes(strings, last);
   const name = kernel.memory.string(gva(strings + BigInt(last)), MAX_NAME);
   return Buffer.concat([before, Buffer.from(`${name}\0`)]);
-}
-
-/** A hash of the bytes from `start` up to a NUL: FNV-1a. */
-function hashAt(bytes: Uint8Array, start: number): number {
-  let hash = 0x811c_9dc5;
-  for (let at = start; at < bytes.length; at += 1) {
-    const byte = bytes[at] ?? 0;
-    if (byte === 0) break;
-    hash = Math.imul(hash ^ byte, 0x0100_0193);
-  }
-  return hash;
 }
 
 /** @param name with its NUL. */

@@ -4,6 +4,7 @@ import { mmRss } from "../linux/mm-rss.ts";
 import { type CgroupMembership, taskCgroups } from "../linux/task-cgroups.ts";
 import { type Credentials, taskCred } from "../linux/task-cred.ts";
 import { taskExecutable } from "../linux/task-executable.ts";
+import { PF_KTHREAD } from "../linux/task-flags.ts";
 import { type Namespaces, taskNamespaces } from "../linux/task-namespaces.ts";
 import { type TaskPids, taskPids } from "../linux/task-pids.ts";
 import { type TaskPolicy, taskPolicy } from "../linux/task-policy.ts";
@@ -55,8 +56,6 @@ export interface ProcessRow extends TaskPids, TaskPolicy {
   readonly task: string;
 }
 
-/** `PF_KTHREAD` (include/linux/sched.h): a macro, so BTF does not know it. */
-const PF_KTHREAD = 0x0020_0000;
 /** `PFA_NO_NEW_PRIVS`, a bit of `atomic_flags`. */
 const PFA_NO_NEW_PRIVS = 1;
 const PAGE = 4096;

@@ -3,6 +3,7 @@ import type { KernelReader } from "../kernel/kernel-reader.ts";
 import { TaskPlace, takeTaskCensus } from "../linux/task-census.ts";
 import { taskCred } from "../linux/task-cred.ts";
 import { taskExecutable } from "../linux/task-executable.ts";
+import { PF_EXITING, PF_KTHREAD } from "../linux/task-flags.ts";
 import { brokenLinks, type ListPlace } from "../linux/task-links.ts";
 import { toNumber } from "../to-number.ts";
 import { defineView, type ViewArgument } from "./define-view.ts";
@@ -65,9 +66,6 @@ export interface ProcessName {
   readonly started: string | undefined;
 }
 
-/** include/linux/sched.h: macros, so BTF does not know them. */
-const PF_EXITING = 0x4;
-const PF_KTHREAD = 0x0020_0000;
 /** Readers and writers of a `rwlock_t` that keep others away (include/asm-generic/qrwlock.h: `_QW_WMASK`). */
 const QW_WMASK = 0x1ffn;
 const INT = 0xffff_ffffn;

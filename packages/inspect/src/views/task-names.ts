@@ -1,10 +1,10 @@
 import type { Gva } from "@casemate/core";
 import type { KernelReader } from "../kernel/kernel-reader.ts";
 import type { Accessor } from "../kernel/struct-type.ts";
+import { PF_KTHREAD } from "../linux/task-flags.ts";
 
-// include/linux/sched.h; macros, so BTF does not know them.
+/** include/linux/sched.h; a macro, so BTF does not know it. */
 const PF_WQ_WORKER = 0x0000_0020;
-const PF_KTHREAD = 0x0020_0000;
 /** /proc gives names 64 bytes at most (`proc_task_name`). */
 const MAX_NAME = 63;
 const RESCUER = "kworker/R-";

@@ -1,5 +1,6 @@
 import { getWchan } from "../linux/get-wchan.ts";
 import { symbolizer } from "../linux/symbolize.ts";
+import { PF_KTHREAD } from "../linux/task-flags.ts";
 import { type TaskPolicy, taskPolicy } from "../linux/task-policy.ts";
 import { walkThreads } from "../linux/walk-threads.ts";
 import { toNumber } from "../to-number.ts";
@@ -27,9 +28,6 @@ export interface ThreadRow extends TaskPolicy {
   /** Address of its `task_struct`. */
   readonly task: string;
 }
-
-/** `PF_KTHREAD` (include/linux/sched.h): a macro, so BTF does not know it. */
-const PF_KTHREAD = 0x0020_0000;
 
 /** All threads of all processes, those of one process together: what /proc/PID/task and `ps -eL` show. */
 export const threads = defineView({

@@ -1,6 +1,7 @@
 import type { DomainDescription, HostAgent, HostEvent } from "@casemate/agent";
 import { CasemateError, milliseconds, toCasemateError } from "@casemate/core";
 import { type Allowances, DATA_CLASSES, type DataClass } from "@casemate/inspect";
+import { isDear } from "@casemate/inspect/detectors";
 import type { FactLog } from "../../facts/fact-log.ts";
 import { type Gate, type VmResource, vmResource } from "../../spine/gate.ts";
 import type { CleanStates } from "../clean-states/clean-states.ts";
@@ -9,7 +10,7 @@ import type { Findings } from "../findings/findings.ts";
 import type { SweepSettings } from "./sweep-settings.ts";
 import { VmBudget } from "./vm-budget.ts";
 import { VmGlances } from "./vm-glances.ts";
-import { isDear, VmVerdicts, type VmWatchState } from "./vm-verdicts.ts";
+import { VmVerdicts, type VmWatchState } from "./vm-verdicts.ts";
 import { watchPrincipal } from "./watch-principal.ts";
 
 /** The sweeps over the VMs of one host. */

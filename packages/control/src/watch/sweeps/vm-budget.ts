@@ -1,6 +1,7 @@
 import type { GuestSweep } from "@casemate/agent";
+import { isDear } from "@casemate/inspect/detectors";
 import { CpuBudget } from "./cpu-budget.ts";
-import { isDear, type VmWatchState } from "./vm-verdicts.ts";
+import type { VmWatchState } from "./vm-verdicts.ts";
 
 /**
  * What sweeps over one VM may cost. Half is for detectors of low cost and half for those of high cost, so that

@@ -1,7 +1,7 @@
 import type { GuestSweep } from "@casemate/agent";
 import type { ErrorCode } from "@casemate/core";
 import type { DataClass, Verdict } from "@casemate/inspect";
-import { type AnyDetector, usualDetectors as detectors } from "@casemate/inspect/detectors";
+import { type AnyDetector, usualDetectors as detectors, isDear } from "@casemate/inspect/detectors";
 
 /** What one detector said last of a VM. */
 export interface LatestVerdict extends Omit<Verdict, "suspicions"> {
@@ -134,11 +134,6 @@ export class VmVerdicts {
         : "It had no turn yet.";
     return [{ detector: id, reason }];
   }
-}
-
-/** Whether a detector is of high cost. */
-export function isDear(detector: string): boolean {
-  return detectors.some(({ id, cost }) => id === detector && cost === "high");
 }
 
 function isWhole(verdict: Verdict["verdict"], missed: Verdict["missed"]): boolean {

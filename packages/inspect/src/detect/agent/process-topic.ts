@@ -1,5 +1,6 @@
 import { formatAddress } from "@casemate/core";
 import { TaskPlace, takeTaskCensus } from "../../linux/task-census.ts";
+import { PF_KTHREAD } from "../../linux/task-flags.ts";
 import { taskPids } from "../../linux/task-pids.ts";
 import { isWhole } from "../../walk/is-whole.ts";
 import { taskIdentity } from "../task-identity.ts";
@@ -7,8 +8,6 @@ import { unfit } from "./answer-value.ts";
 import { parseFileLines, parseProgramLines } from "./file-lines.ts";
 import type { Source, Statement, Subject, Topic, Traits } from "./topic.ts";
 
-/** include/linux/sched.h: a macro, so BTF does not know it. */
-const PF_KTHREAD = 0x0020_0000;
 /** Places of what /proc shows: what is elsewhere alone is being made, or has ended. */
 const SHOWN = TaskPlace.list | TaskPlace.pids;
 /** Nanoseconds of a tick of `USER_HZ`, in which /proc counts. */
@@ -17,7 +16,8 @@ const TICK = 10_000_000n;
 const MAX_ASKED = 4_000;
 const STAT_BYTES = 4_096;
 
-const keyOf = (pid: number) => `process ${pid}`;
+const PREFIX = "process ";
+const keyOf = (pid: number) => `${PREFIX}${pid}`;
 
 /** Processes: those that /proc lists, and what it says of each. */
 export const processTopic: Topic = {
@@ -96,7 +96,7 @@ const listing: Source = {
 };
 
 function statSource(key: string): Source {
-  const path = `/proc/${key.slice(keyOf(0).length - 1)}/stat`;
+  const path = `/proc/${key.slice(PREFIX.length)}/stat`;
   return {
     via: path,
     question: { ask: "file", path, bytes: STAT_BYTES },

@@ -15,7 +15,8 @@ import type { Source, Subject, Topic, Traits } from "./topic.ts";
 const TABLES = ["tcp", "tcp6", "udp", "udp6"] as const;
 
 /** Inode numbers are given once, to all sockets that a process can have open. */
-const keyOf = (table: string, inode: number) => `${table} socket ${inode}`;
+const keyOf = (table: string, inode: number) => `${prefixOf(table)}${inode}`;
+const prefixOf = (table: string) => `${table} socket `;
 
 /** TCP and UDP sockets of the first network namespace: /proc/net/tcp and its like. */
 export const socketTopic: Topic = {
@@ -75,7 +76,7 @@ export const socketTopic: Topic = {
 /** What init sees: an agent may live in a network namespace of its own. */
 function tableSource(table: string): Source {
   const path = `/proc/1/net/${table}`;
-  const isOfTable = (key: string) => key.startsWith(keyOf(table, 0).slice(0, -1));
+  const isOfTable = (key: string) => key.startsWith(prefixOf(table));
   return {
     via: path,
     question: { ask: "file", path, bytes: MAX_ANSWER_BYTES },
