@@ -23,7 +23,7 @@ let booted: number;
 before(async () => {
   control = stack.use(await ControlPlane.open({ givesFiles: true, up: ["--sweep-every", "20"] }));
   const { libvirt } = control;
-  await libvirt.createNetwork(`
+  await libvirt.networks.create(`
     <network>
       <name>lab</name><forward mode="open"/><bridge name="lab0" stp="off" delay="0"/>
       <ip address="192.0.2.1" prefix="24"><dhcp><range start="192.0.2.10" end="192.0.2.20"/></dhcp></ip>

@@ -74,7 +74,7 @@ export class ControlPlane implements AsyncDisposable {
     await mkdir(pool);
     const { uid, gid } = await stat("/var/lib/libvirt/qemu").catch(() => stat("/"));
     await chown(pool, uid, gid);
-    await libvirt.defineStoragePool(
+    await libvirt.storage.definePool(
       `<pool type="dir"><name>default</name><target><path>${pool}</path></target></pool>`,
     );
     return new ControlPlane(scratch, pool, daemon, libvirt, up, stack.move());

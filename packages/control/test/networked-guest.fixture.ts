@@ -26,7 +26,7 @@ export class NetworkedGuest implements AsyncDisposable {
   static async start(signal: AbortSignal): Promise<NetworkedGuest> {
     await using stack = new AsyncDisposableStack();
     const host = stack.use(await TestHost.start());
-    await host.libvirt.createNetwork(`
+    await host.libvirt.networks.create(`
       <network>
         <name>lab</name><forward mode="open"/><bridge name="lab0" stp="off" delay="0"/>
         <ip address="${router}" prefix="24"/><ip family="ipv6" address="${router6}" prefix="64"/>

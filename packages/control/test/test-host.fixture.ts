@@ -68,7 +68,7 @@ export class TestHost implements AsyncDisposable {
       await mkdir(directory);
       await chown(directory, owner.uid, owner.gid);
     }
-    await libvirt.defineStoragePool(
+    await libvirt.storage.definePool(
       `<pool type="dir"><name>default</name><target><path>${pool}</path></target></pool>`,
     );
     const agent = stack.use(await attachHost({ uri: daemon.uri, pauses: join(scratch, "pauses") }));

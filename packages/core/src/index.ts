@@ -8,5 +8,6 @@ export { ExitCode } from "./exit-code.ts";
 export type { JsonObject, JsonValue } from "./json-value.ts";
 export { isNonEmpty, type NonEmpty } from "./non-empty.ts";
 export type { MemoryRange, PhysicalMemory } from "./physical-memory.ts";
+export { readFreeBytes } from "./read-free-bytes.ts";
 export { resolveSources } from "./resolve-sources.ts";
 export * from "./units.ts";

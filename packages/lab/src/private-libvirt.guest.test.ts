@@ -14,8 +14,8 @@ test("PrivateLibvirt: two at once have the same network and do not meet", async 
   const xml = formatNetworkXml(planGuests("/x"));
   for (const { uri } of [one, other]) {
     await using connection = await LibvirtConnection.open(uri);
-    assert.deepEqual(await connection.listNetworks(), []);
-    assert.equal((await connection.createNetwork(xml)).bridge, "lab0");
+    assert.deepEqual(await connection.networks.list(), []);
+    assert.equal((await connection.networks.create(xml)).bridge, "lab0");
   }
 });
 

@@ -89,7 +89,7 @@ export async function startLab(options: LabOptions, signal?: AbortSignal): Promi
   );
 
   await using connection = await LibvirtConnection.open(libvirt.uri, {}, signal);
-  await connection.createNetwork(formatNetworkXml(plans), signal);
+  await connection.networks.create(formatNetworkXml(plans), signal);
   let started = 0;
   onProgress({ step: "guests", done: 0, total: guests.length });
   await Promise.all(

@@ -96,8 +96,8 @@ export class HostContext {
   async pools(signal?: AbortSignal): Promise<StoragePoolDescription[]> {
     return await this.with(async (connection) => {
       const described: StoragePoolDescription[] = [];
-      for (const pool of await connection.listStoragePools(signal)) {
-        described.push(describePool(pool, await connection.storagePoolXml(pool.uuid, signal)));
+      for (const pool of await connection.storage.listPools(signal)) {
+        described.push(describePool(pool, await connection.storage.poolXml(pool.uuid, signal)));
       }
       return described;
     });
@@ -156,7 +156,9 @@ export class HostContext {
       case "volume": {
         const pool = (await this.pools(signal)).find(({ name }) => name === source.pool);
         if (pool === undefined || pool.state !== "running") return undefined;
-        const volumes = await this.with((connection) => connection.listVolumes(pool.uuid, signal));
+        const volumes = await this.with((connection) =>
+          connection.storage.listVolumes(pool.uuid, signal),
+        );
         return volumes.find(({ name }) => name === source.volume)?.path;
       }
       case "network":

@@ -37,7 +37,7 @@ before(async () => {
   );
   const { uri } = daemon;
   libvirt = stack.use(await LibvirtConnection.open(uri));
-  ({ uuid: poolUuid } = await libvirt.defineStoragePool(
+  ({ uuid: poolUuid } = await libvirt.storage.definePool(
     `<pool type="dir"><name>default</name><target><path>${pool}</path></target></pool>`,
   ));
   const host = stack.use(await attachHost({ uri, directories: [scratch] }));
@@ -300,7 +300,7 @@ test("LocalDevices: disks, media and NICs come and go, in what runs and in the d
     code: "device/unknown",
   });
 
-  await libvirt.createNetwork(
+  await libvirt.networks.create(
     `<network><name>one</name><bridge name="cmtest0"/><ip address="192.0.2.1" netmask="255.255.255.0"/></network>`,
   );
   const mac = "52:54:00:00:00:11";

@@ -47,7 +47,7 @@ before(async () => {
     await PrivateLibvirt.start({ accelerator: "tcg", cacheDir: labCacheDir, givesFiles: true }),
   );
   libvirt = stack.use(await LibvirtConnection.open(daemon.uri));
-  await libvirt.defineStoragePool(
+  await libvirt.storage.definePool(
     `<pool type="dir"><name>default</name><target><path>${pool}</path></target></pool>`,
   );
   agent = stack.use(await attachHost({ uri: daemon.uri }));

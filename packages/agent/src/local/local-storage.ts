@@ -1,6 +1,6 @@
-import { realpath, rm, stat, statfs } from "node:fs/promises";
+import { realpath, rm, stat } from "node:fs/promises";
 import path from "node:path";
-import { type Bytes, bytes, CasemateError } from "@casemate/core";
+import { type Bytes, bytes, CasemateError, readFreeBytes } from "@casemate/core";
 import {
   copyBytes,
   formatVolume,
@@ -29,11 +29,11 @@ export class LocalStorage implements StorageControl {
 
   async volumes(pool: string, signal?: AbortSignal): Promise<readonly StorageVolume[]> {
     await this.#verifyRunning(pool, signal);
-    return await this.#context.with((c) => c.listVolumes(pool, signal));
+    return await this.#context.with((c) => c.storage.listVolumes(pool, signal));
   }
 
   findVolume(file: string, signal?: AbortSignal): Promise<StorageVolume | undefined> {
-    return this.#context.with((c) => c.findVolume(file, signal));
+    return this.#context.with((c) => c.storage.findVolume(file, signal));
   }
 
   async createVolume(
@@ -42,7 +42,9 @@ export class LocalStorage implements StorageControl {
     signal?: AbortSignal,
   ): Promise<StorageVolume> {
     await this.#verifyRunning(pool, signal);
-    return await this.#context.with((c) => c.createVolume(pool, formatVolume(volume), signal));
+    return await this.#context.with((c) =>
+      c.storage.createVolume(pool, formatVolume(volume), signal),
+    );
   }
 
   async cloneVolume(
@@ -59,22 +61,22 @@ export class LocalStorage implements StorageControl {
         `Cannot copy ${from}: no pool has it, expected a volume.`,
       );
     }
-    const xml = await this.#context.with((c) => c.volumeXml(from, signal));
+    const xml = await this.#context.with((c) => c.storage.volumeXml(from, signal));
     const { capacity } = source;
     const volume = formatVolume({ name, capacity, format: volumeFormat(xml) });
-    return await this.#context.with((c) => c.cloneVolume(pool, volume, from, signal));
+    return await this.#context.with((c) => c.storage.cloneVolume(pool, volume, from, signal));
   }
 
   resizeVolume(file: string, capacity: Bytes, signal?: AbortSignal): Promise<void> {
-    return this.#context.with((c) => c.resizeVolume(file, capacity, [], signal));
+    return this.#context.with((c) => c.storage.resizeVolume(file, capacity, [], signal));
   }
 
   wipeVolume(file: string, signal?: AbortSignal): Promise<void> {
-    return this.#context.with((c) => c.wipeVolume(file, signal));
+    return this.#context.with((c) => c.storage.wipeVolume(file, signal));
   }
 
   deleteVolume(file: string, signal?: AbortSignal): Promise<void> {
-    return this.#context.with((c) => c.deleteVolume(file, signal));
+    return this.#context.with((c) => c.storage.deleteVolume(file, signal));
   }
 
   async directories(signal?: AbortSignal): Promise<readonly string[]> {
@@ -89,8 +91,7 @@ export class LocalStorage implements StorageControl {
       real !== undefined && directories.includes(real)
         ? real
         : path.dirname(await this.#real(file));
-    const { bavail, bsize } = await statfs(at);
-    return bytes(bavail * bsize);
+    return await readFreeBytes(at);
   }
 
   async verifyPath(file: string, signal?: AbortSignal): Promise<void> {

@@ -166,16 +166,16 @@ test("LibvirtConnection: snapshots are taken, listed with their parents, reverte
 
 test("LibvirtConnection: networks and storage pools are listed; a network lives and ends", async () => {
   await using connection = await LibvirtConnection.open(uri);
-  const network = await connection.defineNetwork(
+  const network = await connection.networks.define(
     `<network><name>n</name><bridge name="virbr9"/><ip address="10.9.0.1" netmask="255.255.255.0"/></network>`,
   );
   assert.deepEqual([network.active, network.persistent, network.bridge], [false, true, "virbr9"]);
-  await connection.startNetwork(network.uuid);
-  const started = (await connection.listNetworks()).find(({ name }) => name === "n");
+  await connection.networks.start(network.uuid);
+  const started = (await connection.networks.list()).find(({ name }) => name === "n");
   assert.equal(started?.active, true);
-  await connection.destroyNetwork(network.uuid);
-  await connection.undefineNetwork(network.uuid);
-  const [pool] = await connection.listStoragePools();
+  await connection.networks.destroy(network.uuid);
+  await connection.networks.undefine(network.uuid);
+  const [pool] = await connection.storage.listPools();
   assert.equal(pool?.state, "running");
   assert.ok(pool.capacity > 0);
 });

@@ -7,12 +7,11 @@ import type { CompletedJob, DomainJob } from "./domain-job.ts";
 import type { DomainSnapshot } from "./domain-snapshot.ts";
 import type { EventStream } from "./event-stream.ts";
 import type { LibvirtFlags } from "./flags.ts";
-import type { Network } from "./network.ts";
+import { LibvirtNetworks } from "./libvirt-networks.ts";
+import { LibvirtStorage } from "./libvirt-storage.ts";
 import { OpenConnection, type OpenOptions } from "./open-connection.ts";
 import type { PauseReason } from "./pause-reason.ts";
 import { parseQmpReply, type QmpCommand } from "./qmp.ts";
-import type { StoragePool } from "./storage-pool.ts";
-import type { StorageVolume } from "./storage-volume.ts";
 
 /** virDomainCoreDumpFormat. */
 const coreDumpFormats = { raw: 0, kdumpZlib: 1, kdumpLzo: 2, kdumpSnappy: 3, winDmp: 4 } as const;
@@ -30,10 +29,14 @@ export type CoreDumpFormat = keyof typeof coreDumpFormats;
  * The methods that change something are raw: operations decide whether they may be called.
  */
 export class LibvirtConnection implements AsyncDisposable {
+  readonly networks: LibvirtNetworks;
+  readonly storage: LibvirtStorage;
   readonly #open: OpenConnection;
 
   private constructor(open: OpenConnection) {
     this.#open = open;
+    this.networks = new LibvirtNetworks(open);
+    this.storage = new LibvirtStorage(open);
   }
 
   /**
@@ -347,104 +350,6 @@ export class LibvirtConnection implements AsyncDisposable {
     signal?: AbortSignal,
   ): Promise<void> {
     return this.#open.call("deleteSnapshot", [uuid, name, flags], signal);
-  }
-
-  listNetworks(signal?: AbortSignal): Promise<Network[]> {
-    return this.#open.call("listNetworks", [], signal);
-  }
-
-  networkXml(uuid: string, signal?: AbortSignal): Promise<string> {
-    return this.#open.call("networkXml", [uuid], signal);
-  }
-
-  defineNetwork(xml: string, signal?: AbortSignal): Promise<Network> {
-    return this.#open.call("defineNetwork", [xml], signal);
-  }
-
-  /** Starts a network that has no definition beyond its run. */
-  createNetwork(xml: string, signal?: AbortSignal): Promise<Network> {
-    return this.#open.call("createNetwork", [xml], signal);
-  }
-
-  startNetwork(uuid: string, signal?: AbortSignal): Promise<void> {
-    return this.#open.call("startNetwork", [uuid], signal);
-  }
-
-  destroyNetwork(uuid: string, signal?: AbortSignal): Promise<void> {
-    return this.#open.call("destroyNetwork", [uuid], signal);
-  }
-
-  undefineNetwork(uuid: string, signal?: AbortSignal): Promise<void> {
-    return this.#open.call("undefineNetwork", [uuid], signal);
-  }
-
-  listStoragePools(signal?: AbortSignal): Promise<StoragePool[]> {
-    return this.#open.call("listStoragePools", [], signal);
-  }
-
-  /** A pool's definition, in libvirt's XML. */
-  storagePoolXml(uuid: string, signal?: AbortSignal): Promise<string> {
-    return this.#open.call("storagePoolXml", [uuid], signal);
-  }
-
-  /** Defines a pool and starts it. */
-  defineStoragePool(xml: string, signal?: AbortSignal): Promise<StoragePool> {
-    return this.#open.call("defineStoragePool", [xml], signal);
-  }
-
-  /** Stops a pool and forgets it; what it holds stays. */
-  undefineStoragePool(uuid: string, signal?: AbortSignal): Promise<void> {
-    return this.#open.call("undefineStoragePool", [uuid], signal);
-  }
-
-  /** Has libvirt look anew what a pool holds. */
-  refreshStoragePool(uuid: string, signal?: AbortSignal): Promise<void> {
-    return this.#open.call("refreshStoragePool", [uuid], signal);
-  }
-
-  listVolumes(pool: string, signal?: AbortSignal): Promise<StorageVolume[]> {
-    return this.#open.call("listVolumes", [pool], signal);
-  }
-
-  /** The volume of a path; undefined where no pool has it. */
-  findVolume(path: string, signal?: AbortSignal): Promise<StorageVolume | undefined> {
-    return this.#open.call("findVolume", [path], signal);
-  }
-
-  /** A volume's definition, in libvirt's XML. */
-  volumeXml(path: string, signal?: AbortSignal): Promise<string> {
-    return this.#open.call("volumeXml", [path], signal);
-  }
-
-  createVolume(pool: string, xml: string, signal?: AbortSignal): Promise<StorageVolume> {
-    return this.#open.call("createVolume", [pool, xml], signal);
-  }
-
-  /** @param from the path of the volume to copy. */
-  cloneVolume(
-    pool: string,
-    xml: string,
-    from: string,
-    signal?: AbortSignal,
-  ): Promise<StorageVolume> {
-    return this.#open.call("cloneVolume", [pool, xml, from], signal);
-  }
-
-  resizeVolume(
-    path: string,
-    capacity: Bytes,
-    flags: LibvirtFlags<"volumeResize"> = [],
-    signal?: AbortSignal,
-  ): Promise<void> {
-    return this.#open.call("resizeVolume", [path, capacity, flags], signal);
-  }
-
-  wipeVolume(path: string, signal?: AbortSignal): Promise<void> {
-    return this.#open.call("wipeVolume", [path], signal);
-  }
-
-  deleteVolume(path: string, signal?: AbortSignal): Promise<void> {
-    return this.#open.call("deleteVolume", [path], signal);
   }
 
   /**

@@ -1,10 +1,8 @@
-import { statfs } from "node:fs/promises";
-import { CasemateError, formatBytes } from "@casemate/core";
+import { CasemateError, formatBytes, readFreeBytes } from "@casemate/core";
 
 /** Throws `disk/full` where the file system of `directory` has not `bytes` free. */
 export async function verifyRoom(directory: string, bytes: number): Promise<void> {
-  const { bavail, bsize } = await statfs(directory);
-  const free = bavail * bsize;
+  const free = await readFreeBytes(directory);
   if (free >= bytes) return;
   throw new CasemateError(
     "disk/full",

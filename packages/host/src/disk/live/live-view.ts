@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { closeSync } from "node:fs";
-import { chown, mkdir, stat, statfs } from "node:fs/promises";
+import { chown, mkdir, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { CasemateError, formatBytes, GiB } from "@casemate/core";
+import { CasemateError, formatBytes, GiB, readFreeBytes } from "@casemate/core";
 import { formatPullBackup } from "../../domain-xml/format-pull-backup.ts";
 import { createJournalEntry, type JournalEntry } from "../../journal/journal-entry.ts";
 import { readQemuRun } from "../../pause/qemu-run.ts";
@@ -148,8 +148,7 @@ export class LiveView implements AsyncDisposable {
 
 async function verifyRoom(files: readonly string[], needed: number): Promise<void> {
   for (const directory of new Set(files.map((file) => dirname(file)))) {
-    const { bavail, bsize } = await statfs(directory);
-    const free = bavail * bsize;
+    const free = await readFreeBytes(directory);
     if (free >= needed) continue;
     throw new CasemateError(
       "disk/full",

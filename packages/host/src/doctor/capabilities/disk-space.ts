@@ -1,6 +1,5 @@
-import { statfs } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import { formatBytes, GiB } from "@casemate/core";
+import { formatBytes, GiB, readFreeBytes } from "@casemate/core";
 import { defineCapability } from "../capability.ts";
 
 /** The lab's base image, three overlays and the caches, with room to run. */
@@ -21,8 +20,7 @@ export const diskSpace = defineCapability({
 /** Bytes that this user may still write where `path` is or would be. */
 async function readFree(path: string): Promise<number> {
   try {
-    const { bavail, bsize } = await statfs(path);
-    return bavail * bsize;
+    return await readFreeBytes(path);
   } catch (error) {
     const missing = error instanceof Error && "code" in error && error.code === "ENOENT";
     if (!missing || path === dirname(path)) throw error;
