@@ -19,7 +19,7 @@ function guest() {
   const asked: AgentQuestion[] = [];
   const neverOpened = () => Promise.reject(new CasemateError("internal", "Cannot open it."));
   const inspected: InspectedGuest = {
-    ...{ key: "vm", name: "web01", open: neverOpened, openDisks: neverOpened },
+    ...{ key: "vm", open: neverOpened, openDisks: neverOpened },
     talk: () => async (questions) => {
       asked.push(...questions);
       return questions.map((): AgentAnswer => ({ kind: "refused", words: "No." }));

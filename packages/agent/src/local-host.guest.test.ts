@@ -148,6 +148,17 @@ test("HostAgent.sweep: without a disk, code is compared with VMs that were swept
   assert.equal((await ask(uuid, whole))?.verdict, "clean");
 });
 
+test("HostAgent.sweep: what is kept of a VM outlasts the sweep of another: RAM that is mapped takes no room", async () => {
+  const detectors = ["foreign-code"];
+  const classes = neededClasses(detectors);
+  const request = { detectors, classes, allowances: usualAllowances, withDisks: false, budget };
+  const count = async (vm: string) => (await host.sweep(vm, request)).verdicts[0]?.steps ?? 0;
+  const first = await count(uuid);
+  assert.ok((await count(other)) > first / 2, "as much is looked at of the other");
+  const again = await count(uuid);
+  assert.ok(again < first / 2, `${again} of ${first}`);
+});
+
 test("HostAgent.sweep: has an inspector without rights put memory to YARA rules", async () => {
   const source = 'rule shell { strings: $a = "BusyBox v" condition: $a and filename != "x" }';
   const request = {

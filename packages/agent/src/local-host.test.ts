@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { milliseconds } from "@casemate/core";
+import { isolatedLabel, isolationFailed } from "./hypervisor/network-control.ts";
 import { attachHost } from "./local-host.ts";
 
 const budget = milliseconds(1_000);
@@ -31,4 +32,20 @@ test("attachHost: a host keeps its id where its place is the same", async () => 
     ids.add(host.id);
   }
   assert.equal(ids.size, 2);
+});
+
+test("attachHost: what is labelled is kept off the network, or told, and not by who only looks", async () => {
+  const uri = "test:///default";
+  await using first = await attachHost({ uri, keepsOff: false });
+  const [vm] = await first.listVms();
+  await first.hypervisor.domains.setLabels(vm?.uuid ?? "", [isolatedLabel]);
+  const tellsOf = async (keepsOff: boolean) => {
+    await using host = await attachHost({ uri, keepsOff });
+    const told: string[] = [];
+    using _ = host.subscribe(({ what }) => void told.push(what));
+    // It comes after what the host has begun by itself; of the test driver nobody has a tap device.
+    assert.equal((await host.hypervisor.network.renewAll()).length, 1);
+    return told.includes(isolationFailed);
+  };
+  assert.deepEqual([await tellsOf(true), await tellsOf(false)], [true, false]);
 });

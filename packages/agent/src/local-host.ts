@@ -48,6 +48,11 @@ export interface HostOptions {
   readonly pauses?: string;
   /** Directories that images may be read from and written to, beside the storage pools'. */
   readonly directories?: readonly string[];
+  /**
+   * Whether what is labelled so is kept off the network from here, as it is unless this is false: not by who only
+   * looks, beside the process that knows what passes.
+   */
+  readonly keepsOff?: boolean;
 }
 
 /**
@@ -56,7 +61,7 @@ export interface HostOptions {
  * Throws `libvirt/missing`, `libvirt/unreachable`, `libvirt/not-permitted` when the first attempt fails.
  */
 export async function attachHost(
-  { uri, place = uri, pauses, directories = [] }: HostOptions,
+  { uri, place = uri, pauses, directories = [], keepsOff = true }: HostOptions,
   signal?: AbortSignal,
 ): Promise<HostAgent> {
   const host = new LibvirtHost(uri);
@@ -67,11 +72,17 @@ export async function attachHost(
     const scans = new LocalScans(new HostContext(host, directories));
     // What cannot be ended now is ended when libvirt is connected to anew.
     await scans.endAbandoned().catch(() => {});
-    return new LocalHost(host, state.info.hostname, place, pauses, { hypervisor, scans });
+    const parts = { hypervisor, scans, keepsOff };
+    return new LocalHost(host, state.info.hostname, place, pauses, parts);
   }
   await host[Symbol.asyncDispose]();
   if (state.kind === "disconnected") throw state.cause;
   throw new CasemateError("cancelled", `Cannot attach to ${uri}: it was cancelled.`);
+}
+
+interface LocalHostParts extends Required<Pick<HostOptions, "keepsOff">> {
+  readonly hypervisor: Hypervisor;
+  readonly scans: LocalScans;
 }
 
 class LocalHost implements HostAgent {
@@ -86,7 +97,7 @@ class LocalHost implements HostAgent {
   readonly cuts: LocalCuts;
   readonly #host: LibvirtHost;
   readonly #scans: LocalScans;
-  readonly #keptOff: KeptOff;
+  readonly #keptOff: KeptOff | undefined;
   readonly #pauses: string | undefined;
   readonly #inspector = new Inspector();
   /** Sweeps take long where they find something: nobody's look waits for them. */
@@ -101,7 +112,7 @@ class LocalHost implements HostAgent {
     name: string,
     place: string,
     pauses: string | undefined,
-    { hypervisor, scans }: { readonly hypervisor: Hypervisor; readonly scans: LocalScans },
+    { hypervisor, scans, keepsOff }: LocalHostParts,
   ) {
     this.#host = host;
     this.hypervisor = hypervisor;
@@ -110,17 +121,17 @@ class LocalHost implements HostAgent {
       inspect: (uuid, request, signal) => this.inspect(uuid, request, signal),
       tell: (event) => this.#tell(event),
     });
-    this.#keptOff = new KeptOff({
-      ...{ network: hypervisor.network, cuts: this.cuts },
-      tell: (event) => this.#tell(event),
-    });
+    const kept = { network: hypervisor.network, cuts: this.cuts };
+    this.#keptOff = keepsOff
+      ? new KeptOff({ ...kept, tell: (event) => this.#tell(event) })
+      : undefined;
     this.#scans = scans;
     this.#pauses = pauses;
     this.name = name;
     this.uri = host.uri;
     this.id = createHash("sha256").update(`${name}\0${place}`).digest("hex").slice(0, 16);
     this.#watching = this.#watch();
-    this.#keptOff.renewAll();
+    this.#keptOff?.renewAll();
   }
 
   status(): HostStatus {
@@ -329,7 +340,7 @@ class LocalHost implements HostAgent {
     for await (const event of this.#host.events()) {
       const told = asHostEvent(event);
       if (told !== undefined) this.#tell(told);
-      this.#keptOff.hear(event);
+      this.#keptOff?.hear(event);
       // What could not be ended while libvirt was away can be now; what fails is found at the next start.
       if (event.kind === "connected") this.#scans.endAbandoned().catch(() => {});
       // A guest that stopped or booted anew is another guest: its kernel lies elsewhere.

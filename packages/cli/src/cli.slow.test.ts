@@ -94,6 +94,39 @@ test("casemate: what no command takes is wrong usage", async () => {
   assertTold(await run(["up", "--listen", "nonsense:x:y"]), 64, /nonsense:x:y/);
 });
 
+test("casemate help: says what --help of the named command says", async () => {
+  for (const words of [[], ["inspect"], ["vm"], ["vm", "list"]]) {
+    const [asked, own] = await Promise.all([run(["help", ...words]), run([...words, "--help"])]);
+    assert.deepEqual([asked, asked.code], [own, 0]);
+    assert.match(asked.stdout, /^Usage: casemate .*\n\n.+\n\n(Arguments|Options):\n/);
+  }
+  assertTold(await run(["help", "nosuch"]), 64, /there is no such command/);
+});
+
+test("casemate: a group says what is in it, and what is not", async () => {
+  for (const group of ["vm", "advisories", "ledger"]) {
+    const { code, stdout } = await run([group]);
+    assert.deepEqual([code, stdout], [0, (await run([group, "--help"])).stdout]);
+    const misspelt = await run([group, "lits"]);
+    assertTold(misspelt, 64, /no such command, expected one of (list|checkpoint|import)/);
+    assert.match(misspelt.stderr, new RegExp(`Run \`casemate ${group} --help\``));
+  }
+});
+
+test("casemate scan: what is of VMs alone is refused with files, and not passed over", async () => {
+  const files = ["scan", "--disk", casemate];
+  assertTold(await run([...files, "--snapshot", "old"]), 64, /expected --disk FILE#SNAPSHOT/);
+  for (const option of [["--all-states"], ["--running"], ["--request", "1"]]) {
+    assertTold(await run([...files, ...option]), 64, /Cannot scan: /);
+  }
+  const comparison = [...files, "--baseline", "/nonexistent"];
+  for (const option of [["--cache", "/"], ["--salt-file", "/x"], ["--every-file"], ["--all"]]) {
+    assertTold(await run([...comparison, ...option]), 64, /Cannot scan: a (comparison|baseline) /);
+  }
+  assertTold(await run(["scan"]), 64, /expected a VM or --disk FILE/);
+  assertTold(await run(["scan", "web01", "--paths", "/etc"]), 64, /a comparison is of disks/);
+});
+
 test("casemate: with --json an error is a document, with the same exit code", async () => {
   const { code, stdout, stderr } = await run(["version", "--json", "--nosuch"]);
   assert.equal(code, 64);

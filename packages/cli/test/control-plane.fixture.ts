@@ -41,6 +41,8 @@ export class ControlPlane implements AsyncDisposable {
   readonly #stack: AsyncDisposableStack;
   readonly #words: readonly string[];
   #up: ChildProcess | undefined;
+  /** Where it listens, from its first start on: whoever has logged in knows it by that. */
+  #address = "127.0.0.1:0";
 
   private constructor(
     scratch: string,
@@ -82,7 +84,7 @@ export class ControlPlane implements AsyncDisposable {
 
   /** Starts Casemate. */
   async start(): Promise<void> {
-    const words = ["up", "--connect", this.daemon.uri, "--listen", "127.0.0.1:0", ...this.#words];
+    const words = ["up", "--connect", this.daemon.uri, "--listen", this.#address, ...this.#words];
     const up = spawn(casemate, [...words, "--data", this.data], {
       stdio: ["ignore", "pipe", "inherit"],
     });
@@ -95,14 +97,22 @@ export class ControlPlane implements AsyncDisposable {
       assert.equal(up.exitCode, null, printed);
       await sleep(50);
     }
+    this.#address = /https:\/\/(\S+)/.exec(printed)?.[1] ?? assert.fail(printed);
   }
 
-  /** Stops Casemate; its VMs run on. */
-  async stop(): Promise<void> {
+  /** Casemate's process, while it runs. */
+  get pid(): number {
+    return this.#up?.pid ?? assert.fail("Casemate was not started");
+  }
+
+  /** Stops Casemate, by SIGKILL without its doing; its VMs run on. */
+  async stop(signal: "SIGTERM" | "SIGKILL" = "SIGTERM"): Promise<void> {
     const up = this.#up;
+    this.#up = undefined;
     if (up === undefined || up.exitCode !== null) return;
-    up.kill("SIGTERM");
-    await once(up, "close");
+    const closed = once(up, "close");
+    up.kill(signal);
+    await closed;
   }
 
   /** A command of one person's, at home in a directory of their own. */

@@ -23,6 +23,11 @@ export function crc32c(crc: number, bytes: Uint8Array): number {
   return takeBytes(value, bytes, start + count * WORD_BYTES, length) >>> 0;
 }
 
+/** The same of an even number of words, as they are in memory. */
+export function crc32cOfWords(crc: number, words: Int32Array): number {
+  return takeWords(crc, words) >>> 0;
+}
+
 /** Two words at a time. They are little-endian, as on all hosts that Casemate runs on. */
 function takeWords(crc: number, words: Int32Array): number {
   const table = TABLE;

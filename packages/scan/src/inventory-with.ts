@@ -1,4 +1,5 @@
-import { type InventoryRows, inventory } from "./inventory.ts";
+import { inventory } from "./inventory.ts";
+import type { InventoryRows } from "./inventory-tables.ts";
 import { malwareSection } from "./malware/malware-section.ts";
 import type { YaraEngine } from "./malware/yara-engine.ts";
 import type { YaraRuleFile } from "./malware/yara-rule-files.ts";

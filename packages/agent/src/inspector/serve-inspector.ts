@@ -16,6 +16,7 @@ import { DiskFiles } from "./disk-files.ts";
 import { encodeAnswer } from "./encode-answer.ts";
 import { forgetForRoom } from "./forget-for-room.ts";
 import { Guest } from "./guest.ts";
+import { liveBytes } from "./live-bytes.ts";
 import type { InspectorAnswer, InspectorRequest, ViewReading } from "./messages.ts";
 import { ruleMatcher } from "./rule-matcher.ts";
 
@@ -90,9 +91,8 @@ async function answer(request: InspectorRequest): Promise<InspectorAnswer> {
       const detectors = chosenDetectors(ids);
       const given = { files, signatures, peers: peersOf(request.guest) };
       const swept = await attached(request.guest).sweep(detectors, request.request, given);
-      const { heapUsed, external } = process.memoryUsage();
       const others = [...guests].flatMap(([key, each]) => (key === request.guest ? [] : [each]));
-      forgetForRoom(others, heapUsed + external);
+      forgetForRoom(others, liveBytes());
       return swept;
     }
     case "interview": {

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { CasemateError, toCasemateError } from "@casemate/core";
+import { type CasemateError, toCasemateError } from "@casemate/core";
 import type { CutTraffic } from "@casemate/host";
 import type { ProcessSocketsRow } from "@casemate/inspect";
 import type { CutProcess, StartedProcess } from "../hypervisor/cut-label.ts";
 import { CutMemory } from "./cut-memory.ts";
+import { processNotFound } from "./process-not-found.ts";
 
 /** Whose a guest's sockets are, and how long the look took, in milliseconds. */
 export interface SocketLook extends ProcessSocketsRow {
@@ -87,7 +88,7 @@ export class CutFollower implements AsyncDisposable {
       const family = this.#join({ ...process, since: never });
       try {
         const found = await this.#look(signal);
-        if (family.absent > 0) throw notFound(name);
+        if (family.absent > 0) throw processNotFound(name);
         family.process = { ...process, since: found.uptime };
         await cut(family.process, this.#memory.next(found));
       } catch (thrown) {
@@ -182,13 +183,6 @@ export class CutFollower implements AsyncDisposable {
     this.#failing.told = true;
     this.#ground.stale(toCasemateError(thrown));
   }
-}
-
-function notFound(name: string): CasemateError {
-  return new CasemateError(
-    "inspect/not-found",
-    `Cannot find process ${name}: the guest has none of this number and start, expected one that runs.`,
-  );
 }
 
 function nameOf({ pid, started }: StartedProcess): string {

@@ -1,4 +1,4 @@
-import { milliseconds } from "@casemate/core";
+import { CasemateError, milliseconds } from "@casemate/core";
 import { type CutControl, type CutPreview, cutEvents } from "../cut-control.ts";
 import type { HostEvent } from "../host-agent.ts";
 import { type CutProcess, parseCutLabels, type StartedProcess } from "../hypervisor/cut-label.ts";
@@ -8,6 +8,7 @@ import type { LookRequest } from "../inspectable-view.ts";
 import type { ViewTable } from "../view-table.ts";
 import { CutFollower, never, type SocketLook } from "./cut-follower.ts";
 import { parseProcessSockets } from "./parse-process-sockets.ts";
+import { processNotFound } from "./process-not-found.ts";
 
 /** Time of each look at the sockets of a guest, in milliseconds. */
 const budget = milliseconds(5_000);
@@ -26,6 +27,8 @@ type Vm = Pick<DomainDescription, "uuid" | "name">;
 export class LocalCuts implements CutControl, AsyncDisposable {
   readonly #ground: CutsGround;
   readonly #followers = new Map<string, CutFollower>();
+  /** Whether it was disposed of: what events bring later is nobody's to follow. */
+  #isOver = false;
 
   constructor(ground: CutsGround) {
     this.#ground = ground;
@@ -36,7 +39,10 @@ export class LocalCuts implements CutControl, AsyncDisposable {
     { pid, started }: StartedProcess,
     signal?: AbortSignal,
   ): Promise<CutPreview> {
-    const found = await this.#look(uuid, `${pid}@${started}/${never}/`, signal);
+    const name = `${pid}@${started}`;
+    const found = await this.#look(uuid, `${name}/${never}/`, signal);
+    const { members = [] } = found.families[0] ?? {};
+    if (members.length === 0) throw processNotFound(name);
     const portsOf = (wanted: "tcp" | "udp") =>
       found.endpoints
         .filter(({ protocol, heldBy }) => protocol === wanted && heldBy === "family")
@@ -44,7 +50,7 @@ export class LocalCuts implements CutControl, AsyncDisposable {
         .map(({ port }) => port)
         .toSorted((a, b) => a - b);
     const { raw, elsewhere } = found;
-    const descendants = Math.max(0, (found.families[0]?.members.length ?? 0) - 1);
+    const descendants = members.length - 1;
     return { descendants, tcpPorts: portsOf("tcp"), udpPorts: portsOf("udp"), raw, elsewhere };
   }
 
@@ -105,18 +111,20 @@ export class LocalCuts implements CutControl, AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isOver = true;
     await Promise.all([...this.#followers.keys()].map((uuid) => this.end(uuid)));
   }
 
   #follow(vm: DomainDescription): void {
     const processes = vm.runId === undefined ? [] : parseCutLabels(vm.labels);
-    if (processes.length > 0) this.#followerOf(vm).follow(processes);
+    if (processes.length > 0 && !this.#isOver) this.#followerOf(vm).follow(processes);
   }
 
   #followerOf(vm: Vm): CutFollower {
     const { uuid } = vm;
     const known = this.#followers.get(uuid);
     if (known !== undefined) return known;
+    if (this.#isOver) throw ended(vm);
     const { network } = this.#ground;
     const follower = new CutFollower({
       look: (argument, signal) => this.#look(uuid, argument, signal),
@@ -144,4 +152,11 @@ export class LocalCuts implements CutControl, AsyncDisposable {
   #tell({ uuid, name }: Vm, what: string, detail = ""): void {
     this.#ground.tell({ at: new Date(), type: "vm", what, vm: { uuid, name }, detail });
   }
+}
+
+function ended({ name }: Vm): CasemateError {
+  return new CasemateError(
+    "cancelled",
+    `Cannot follow the processes of ${name}: Casemate ends, expected it to run on.`,
+  );
 }

@@ -120,11 +120,14 @@ export class LocalNetwork implements NetworkControl {
     return this.#inTurn(async () => {
       const vm = await this.#context.find(uuid, signal);
       await this.#cutOf(uuid).write(findTaps(vm), traffic, signal);
-      await this.#setLabels(
-        uuid,
-        [...without(vm.labels, process), formatCutLabel(process)],
-        signal,
-      );
+      const labels = [...without(vm.labels, process), formatCutLabel(process)];
+      try {
+        await this.#setLabels(uuid, labels, signal);
+      } catch (thrown) {
+        // Rules that no label tells of nobody would follow, nor take back.
+        if (parseCutLabels(vm.labels).length === 0) await this.#cutOf(uuid).remove();
+        throw thrown;
+      }
     });
   }
 

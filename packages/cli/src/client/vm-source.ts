@@ -69,7 +69,7 @@ export async function findVm(
 /** The libvirt at `uri` itself, without a control plane. */
 export async function openHypervisorAgent(uri: string, dataDirectory: string): Promise<HostAgent> {
   const { attachHost } = await import("@casemate/agent");
-  return await attachHost({ uri, pauses: pausesIn(dataDirectory) });
+  return await attachHost({ uri, pauses: pausesIn(dataDirectory), keepsOff: false });
 }
 
 async function openHypervisor(uri: string, dataDirectory: string): Promise<VmSource> {

@@ -101,8 +101,6 @@ export function configureAccount(command: Command, context: Context): void {
     if (output.json) output.document("Principal", principal);
     else output.table([{ title: "FIELD" }, { title: "VALUE" }], describe(principal));
   });
-
-  command.action(() => command.outputHelp());
 }
 
 /** What comes of a change that one person may make; undefined for one that another must approve. */

@@ -47,8 +47,6 @@ export function configureBreakGlass(command: Command, context: Context): void {
       const path = `/api/v1/break-glass/${encodeURIComponent(id)}/review`;
       printUses(await client.post(path, { note }), context);
     });
-
-  command.action(() => command.outputHelp());
 }
 
 function printUses(document: Readonly<Record<string, unknown>>, { output }: Context): void {

@@ -1,14 +1,14 @@
-import { open, rm } from "node:fs/promises";
 import type { EvidenceDocument, EvidenceList } from "@casemate/control";
 import type { EvidenceCheck } from "@casemate/control/check-evidence";
 import { CasemateError, ExitCode, type Milliseconds } from "@casemate/core";
 import type { VerifierKey } from "@casemate/ledger";
 import type { Command } from "commander";
-import type { ControlClient } from "../client/control-client.ts";
+import { fetchBundle } from "../client/fetch-bundle.ts";
 import { openClient } from "../client/open-client.ts";
 import { followOrder, type OrderOptions, placeOrder, withOrder } from "../client/order.ts";
 import type { Context } from "../context.ts";
 import { printEvidenceCheck, printEvidenceList } from "../output/evidence.ts";
+import { stopOnSignals } from "../stop-on-signals.ts";
 import { parseKeyOption } from "./ledger/ledger-place.ts";
 import { readGiven } from "./ledger/read-given.ts";
 import { parsePauseLimit } from "./parse-pause-limit.ts";
@@ -54,7 +54,12 @@ export function configureEvidence(command: Command, context: Context): void {
       };
       const last = await followOrder(path, parameters, order, context, { withdraws: true });
       if (file === undefined || last?.state !== "done") return;
-      const saved = await fetchBundle(await openClient(environment, options), last.id, file);
+      const saved = await fetchBundle(
+        await openClient(environment, options),
+        last.id,
+        file,
+        stopOnSignals(() => {}),
+      );
       if (!output.json) output.text(describeFetched(file, saved));
     });
 
@@ -73,7 +78,12 @@ export function configureEvidence(command: Command, context: Context): void {
     .requiredOption("-o, --output <file>", "the new file that it goes to")
     .action(async (id: string, options: Options & { readonly output: string }) => {
       const client = await openClient(environment, options);
-      const saved = await fetchBundle(client, id, options.output);
+      const saved = await fetchBundle(
+        client,
+        id,
+        options.output,
+        stopOnSignals(() => {}),
+      );
       if (output.json) output.document("Evidence", saved);
       else output.text(describeFetched(options.output, saved));
     });
@@ -104,8 +114,6 @@ export function configureEvidence(command: Command, context: Context): void {
       if (check.verdict === "not-sealed") context.exitWith(ExitCode.suspicious);
       else if (check.verdict === "inconclusive") context.exitWith(ExitCode.inconclusive);
     });
-
-  command.action(() => command.outputHelp());
 }
 
 /** How the whole RAM is to be taken, if it is. Throws `usage`. */
@@ -127,39 +135,6 @@ function describe({ verdict, parts, unchecked, seal, later }: EvidenceCheck): ob
 
 function describeFetched(file: string, { vm, bytes }: EvidenceDocument): string {
   return `${file}: evidence of ${vm.name}, ${bytes} bytes\n`;
-}
-
-/** Writes a bundle into a new file, or leaves none; what is told of it. */
-async function fetchBundle(
-  client: ControlClient,
-  id: string,
-  path: string,
-): Promise<EvidenceDocument> {
-  const at = `/api/v1/evidence/${encodeURIComponent(id)}`;
-  const saved = (await client.get(at)) as unknown as EvidenceDocument; // our own control plane answered
-  await using file = await open(path, "wx", 0o600).catch((cause: Error) => {
-    throw new CasemateError(
-      "usage",
-      `Cannot write ${path}: ${cause.message}, expected a new file.`,
-      {
-        cause,
-      },
-    );
-  });
-  try {
-    for await (const bytes of client.download(`${at}/bundle`)) await file.writeFile(bytes);
-  } catch (thrown) {
-    await rm(path, { force: true });
-    throw asFullDisk(thrown, path);
-  }
-  return saved;
-}
-
-function asFullDisk(thrown: unknown, path: string): unknown {
-  const code = thrown instanceof Error && "code" in thrown ? thrown.code : undefined;
-  if (code !== "ENOSPC" && code !== "EDQUOT") return thrown;
-  const words = `Cannot write ${path}: no space is left on its file system.`;
-  return new CasemateError("disk/full", words, { cause: thrown });
 }
 
 function withData(command: Command): Command {

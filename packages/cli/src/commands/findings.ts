@@ -92,8 +92,6 @@ export function configureFindings(command: Command, context: Context): void {
       const client = await openClient(environment, options);
       show(await client.post(`${pathOf(id)}/close`, { reason: options.reason }), context);
     });
-
-  command.action(() => command.outputHelp());
 }
 
 async function print(list: FindingList, format: string, context: Context): Promise<void> {

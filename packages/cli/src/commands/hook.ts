@@ -54,7 +54,6 @@ export function configureHook(command: Command, context: Context): void {
       if (context.output.json) context.output.document("HookStatus", { status: status.kind });
       else context.output.text(`${status.kind}\n`);
     });
-  command.action(() => command.outputHelp());
 }
 
 function withDirectory(command: Command): Command {

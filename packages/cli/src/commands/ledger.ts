@@ -20,5 +20,4 @@ export function configureLedger(command: Command, context: Context): void {
   configureRebuild(command.command("rebuild"), context);
   configureRedact(command.command("redact <index>"), context);
   configureAnchor(command.command("anchor [command...]"), context);
-  command.action(() => command.outputHelp());
 }

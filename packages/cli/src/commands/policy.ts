@@ -75,7 +75,6 @@ export function configurePolicy(command: Command, context: Context): void {
     .action((name: string | undefined, options: ExplainOptions) =>
       explain(name, options, directoryOf(options.dir, options), context),
     );
-  command.action(() => command.outputHelp());
 }
 
 function directoryOf(dir: string | undefined, { data }: DirectoryOptions): string {

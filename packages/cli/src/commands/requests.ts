@@ -86,8 +86,6 @@ export function configureRequests(command: Command, context: Context): void {
     const document = await client.post(`${pathOf(id)}/cancel`);
     printRequest(document as unknown as ShownRequest, context); // our own control plane answered
   });
-
-  command.action(() => command.outputHelp());
 }
 
 function printRequests(requests: readonly ShownRequest[], { output }: Context): void {

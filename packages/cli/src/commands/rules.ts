@@ -25,7 +25,6 @@ export function configureRules(command: Command, context: Context): void {
   withDirectory(
     command.command("test [dir]").description("run the cases beside the rules (*.test.yaml)"),
   ).action((dir: string | undefined, options: DirectoryOptions) => runCases(dir, options, context));
-  command.action(() => command.outputHelp());
 }
 
 async function directoryOf(dir: string | undefined, { data }: DirectoryOptions): Promise<string> {

@@ -1,5 +1,5 @@
 import { documentFormats } from "@casemate/scan/document-formats";
-import { inventory, inventorySections } from "@casemate/scan/inventory";
+import { inventorySections, inventoryTables } from "@casemate/scan/inventory-tables";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Context } from "../context.ts";
 import { readRules } from "../read-rules.ts";
@@ -57,11 +57,16 @@ export function configureScan(command: Command, context: Context): void {
         const isJson = context.output.json || format === "json";
         const { followFiles } = await import("./scan/follow-files.ts");
         await followFiles(...order, context, isJson);
-      } else if (vm !== undefined) {
+        return;
+      }
+      if (vm !== undefined) {
         const order = await orderOf(vm, options);
         const { scanStates } = await import("./scan/scan-states.ts");
         await scanStates(order, format, context);
-      } else if ((diff ?? saveBaseline ?? paths ?? baseline) !== undefined) {
+        return;
+      }
+      verifyFiles(options);
+      if ((diff ?? saveBaseline ?? paths ?? baseline) !== undefined) {
         const { compareFiles } = await import("./scan/compare-files.ts");
         await compareFiles(options, context);
       } else {
@@ -85,11 +90,11 @@ function followed(
 }
 
 async function orderOf(vm: string, options: ScanOptions): Promise<VmScanOrder> {
-  const { disk, diff, saveBaseline: saved, baseline, keyFile, saltFile, cache } = options;
+  const { disk, diff, saveBaseline: saved, paths, baseline, keyFile, saltFile, cache } = options;
   const { snapshot, allStates, running, advisories, ...others } = options;
   if (disk !== undefined)
     throw wrongUse(`both VM ${vm} and --disk are given, expected one of them`);
-  if (diff !== undefined || saved !== undefined || baseline !== undefined) {
+  if ((diff ?? saved ?? paths ?? baseline) !== undefined) {
     throw wrongUse("a comparison is of disks, expected --disk FILE");
   }
   if (advisories !== undefined) {
@@ -112,10 +117,21 @@ async function orderOf(vm: string, options: ScanOptions): Promise<VmScanOrder> {
   };
 }
 
+/** Throws `usage` where no disk is given, and for what is of VMs: who gives it is not to take files for them. */
+function verifyFiles({ disk, snapshot, allStates, running, request }: ScanOptions): void {
+  if (disk === undefined) throw wrongUse("expected a VM or --disk FILE");
+  if (snapshot !== undefined) {
+    throw wrongUse("--snapshot is one of a VM's, expected --disk FILE#SNAPSHOT");
+  }
+  if (allStates === true) throw wrongUse("files have one state, expected a VM with --all-states");
+  if (running === true) throw wrongUse("files have no memory, expected a VM with --running");
+  if (request !== undefined) throw wrongUse("who has the files needs no request, expected none");
+}
+
 function describeSections(): string {
   const width = Math.max(...inventorySections.map(({ length }) => length));
   return inventorySections
-    .map((name) => `  ${name.padEnd(width)}  ${inventory[name].title}`)
+    .map((name) => `  ${name.padEnd(width)}  ${inventoryTables[name].title}`)
     .join("\n");
 }
 

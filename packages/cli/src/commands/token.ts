@@ -77,8 +77,6 @@ export function configureToken(command: Command, { environment, output }: Contex
       if (output.json) output.document("Done", {});
       else output.text("Revoked.\n");
     });
-
-  command.action(() => command.outputHelp());
 }
 
 function parseDays(text: string): number {

@@ -78,7 +78,6 @@ export function configureVm(command: Command, context: Context): void {
   };
   addOperations(command, offered, context);
   addConsole(command, context);
-  command.action(() => command.outputHelp());
 }
 
 function printSnapshots(items: SnapshotList["items"], output: Context["output"]): void {

@@ -2,7 +2,7 @@ import type { VmScanRows } from "@casemate/agent";
 import type { DiskScan } from "@casemate/agent/scan-disks";
 import { formatBytes } from "@casemate/core";
 import type { Amount, Found, ScanReport, Section, Sections } from "@casemate/scan";
-import { inventory, inventorySections } from "@casemate/scan/inventory";
+import { inventorySections, inventoryTables } from "@casemate/scan/inventory-tables";
 import { runningSectionNames, runningTables } from "@casemate/scan/running-tables";
 import type { Output } from "./output.ts";
 import { printable } from "./printable.ts";
@@ -11,7 +11,7 @@ import { printVulnerabilities } from "./vulnerabilities.ts";
 type Scan = DiskScan<VmScanRows> & Pick<ScanReport, "vulnerabilities">;
 
 /** What runs is told first: it is what there is to do at once. */
-const sections: Sections<VmScanRows> = { ...runningTables, ...inventory };
+const sections: Sections<VmScanRows> = { ...runningTables, ...inventoryTables };
 const names: readonly (keyof VmScanRows)[] = [...runningSectionNames, ...inventorySections];
 
 /** More rows of a section than this are told by their number, unless they were asked for. */
@@ -107,5 +107,5 @@ function printOmitted(
 /** Whether these sections were asked for by name. */
 const isChoice = (found: Found<VmScanRows>) =>
   inventorySections.some(
-    (name) => found[name] === undefined && inventory[name].isOnRequest !== true,
+    (name) => found[name] === undefined && inventoryTables[name].isOnRequest !== true,
   );

@@ -28,10 +28,20 @@ function asCatalogued(thrown: FastifyError | CasemateError): CasemateError {
   if (thrown instanceof CasemateError) return thrown;
   // Fastify's own: a request that does not fit the schema, is too long, too slow or not JSON.
   if (thrown.statusCode !== undefined && thrown.statusCode < 500) {
-    return new CasemateError("usage", `Cannot take this request: ${thrown.message}.`, {
+    return new CasemateError("usage", `Cannot take this request: ${wordsOf(thrown)}.`, {
       cause: thrown,
-      next: "See /openapi.json for what the API takes.",
+      next: "Run the command with --help, or see /openapi.json for what the API takes.",
     });
   }
   return toCasemateError(thrown);
+}
+
+/** What does not fit, by its name, and what would. */
+function wordsOf({ message, validation, validationContext }: FastifyError): string {
+  const [first] = validation ?? [];
+  if (first === undefined) return message;
+  const name = first.instancePath.slice(1).replaceAll("/", ".") || validationContext;
+  const { allowedValues, format } = first.params;
+  if (Array.isArray(allowedValues)) return `${name} must be one of ${allowedValues.join(", ")}`;
+  return format === "uuid" ? `${name} must be a whole UUID` : `${name} ${first.message}`;
 }

@@ -26,8 +26,8 @@ export class BlockCache {
     return useKept(this.#kept(offset));
   }
 
-  /** `length` bytes of that block from its byte `start` on: nothing else of it is used. */
-  part(offset: number, start: number, length: number): Buffer<ArrayBuffer> {
+  /** That block, of which nothing is used but `length` bytes from its byte `start` on. */
+  blockFor(offset: number, start: number, length: number): Buffer<ArrayBuffer> {
     return useKeptPart(this.#kept(offset), start, length);
   }
 

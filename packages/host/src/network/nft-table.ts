@@ -7,7 +7,7 @@ import { casemateTable } from "./tap-chains.ts";
  * Casemate does not run, and end with the devices.
  *
  * All methods throw `network/failed` with nft's words, `system/missing`, `system/not-permitted`,
- * `memory/not-permitted` and `cancelled`.
+ * `memory/not-permitted`, `cancelled`, and what `storageError` makes of no room for their commands.
  */
 export class NftTable {
   readonly #uuid: string;

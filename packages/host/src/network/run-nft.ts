@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CasemateError, type JsonObject } from "@casemate/core";
 import { findQemuProcess } from "../memory/find-qemu-process.ts";
+import { storageError } from "../storage/storage-error.ts";
 
 /** How nft ended and what it said. */
 export interface NftResult {
@@ -21,7 +22,8 @@ const inherited = "/proc/self/fd/3";
 
 /**
  * Runs nft in the network namespace that has a VM's tap devices: its QEMU's, and this process's own while
- * none runs it. Throws `system/missing`, `memory/not-permitted`, `cancelled`.
+ * none runs it. Throws `system/missing`, `memory/not-permitted`, `cancelled`, and what `storageError` makes of no room
+ * for the input.
  *
  * @param options.input what nft reads where it is told to read its input.
  */
@@ -82,15 +84,26 @@ async function openNamespace(uuid: string): Promise<FileHandle | undefined> {
 /** A file without a name: from a socket, as Node's pipes are, nft reads no JSON. */
 async function openInput(input: JsonObject): Promise<FileHandle> {
   const path = join(tmpdir(), `casemate-${randomUUID()}`);
-  const file = await open(path, "wx+", 0o600);
   try {
-    await unlink(path);
-    // At a position of its own: nft reads from where the file is, its start.
-    await file.write(JSON.stringify(input), 0);
-    return file;
+    const file = await open(path, "wx+", 0o600);
+    try {
+      await unlink(path);
+      await writeFromStart(file, Buffer.from(JSON.stringify(input)));
+      return file;
+    } catch (thrown) {
+      await file.close();
+      throw thrown;
+    }
   } catch (thrown) {
-    await file.close();
-    throw thrown;
+    throw storageError(`hand nft its rules in ${path}`, thrown);
+  }
+}
+
+/** At positions of its own: nft reads from where the file is, its start. */
+async function writeFromStart(file: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, done);
+    done += bytesWritten;
   }
 }
 

@@ -1,36 +1,10 @@
 import type { Sections } from "../section.ts";
-import { type ChangedFile, packageFiles } from "./package-files.ts";
-import { type UnownedProgram, unownedPrograms } from "./unowned-programs.ts";
-
-export interface IntegrityRows {
-  readonly packageFiles: ChangedFile;
-  readonly unownedPrograms: UnownedProgram;
-}
+import { type IntegrityRows, integrityTables } from "./integrity-tables.ts";
+import { packageFiles } from "./package-files.ts";
+import { unownedPrograms } from "./unowned-programs.ts";
 
 /** What is not as the system's packages have it. */
 export const integritySections: Sections<IntegrityRows> = {
-  packageFiles: {
-    title: "files that differ from their packages",
-    isOnRequest: true,
-    key: ({ path }) => path,
-    columns: [
-      { title: "KIND", text: ({ kind }) => kind },
-      { title: "DIFFERS", text: ({ differs }) => differs.join(", ") },
-      { title: "PACKAGE", text: (row) => row.package },
-      { title: "PATH", text: ({ path }) => path },
-    ],
-    surveys: [packageFiles],
-  },
-  unownedPrograms: {
-    title: "programs of no package",
-    isLong: true,
-    key: ({ path }) => path,
-    columns: [
-      { title: "MODE", text: ({ mode }) => mode },
-      { title: "UID", align: "right", text: ({ uid }) => `${uid}` },
-      { title: "MODIFIED", text: ({ modified = "-" }) => modified },
-      { title: "PATH", text: ({ path }) => path },
-    ],
-    informed: [unownedPrograms],
-  },
+  packageFiles: { ...integrityTables.packageFiles, surveys: [packageFiles] },
+  unownedPrograms: { ...integrityTables.unownedPrograms, informed: [unownedPrograms] },
 };

@@ -1,4 +1,4 @@
-import type { InventoryRows } from "../inventory.ts";
+import type { InventoryRows } from "../inventory-tables.ts";
 import type { InventoryMatch, PackageInventory } from "../match/match-inventories.ts";
 import type { SystemScan } from "../scan.ts";
 import type { Finding } from "./finding.ts";

@@ -14,7 +14,7 @@ const MIN_BYTES = 8;
 /** Where packages put what is theirs: the system's, and those of Python, Node, Ruby and Go wherever they are. */
 const PACKAGED =
   /^\/(?:usr\/(?!local\/)|lib(?:32|64|x32)?\/|s?bin\/|boot\/)|\/(?:lib\/python[\d.]{1,8}|site-packages|dist-packages|node_modules|gems|go\/pkg\/mod)\//;
-/** What is of packages' makers alone, and full of examples. */
+/** What is of packages' makers alone, and full of examples; `secretsTable` tells of it. */
 const OMITTED = [
   /^\/usr\/share\/(?:doc|man|info|locale|i18n|zoneinfo|help|icons|fonts)\//,
   /^\/usr\/(?!local\/).*\/(?:tests?|testdata|test-data|testsuite|examples?)\//,
@@ -22,17 +22,6 @@ const OMITTED = [
   /^\/(?:usr\/)?lib\/(?:modules|firmware)\//,
   /^\/var\/lib\/(?:dpkg\/(?:info\/|status|available)|apt\/lists\/|rpm\/)/,
   /^\/etc\/ss[hl]\/(?:moduli$|certs\/)/,
-];
-
-/** What `secretFiles` leaves out on purpose. */
-export const omittedOfSecretFiles: readonly string[] = [
-  "documents, manuals, fonts and translations in /usr/share",
-  "tests and examples of packages, also of Python's, Node's, Ruby's and Go's",
-  "kernel modules and firmware",
-  "what dpkg, apt and rpm list",
-  "settings of packages, and their programs and libraries where they are not text",
-  "what is in compressed files and archives",
-  "settings that are commented out",
 ];
 
 /** Private keys, tokens and passwords in files of any kind. */

@@ -1,5 +1,5 @@
 import type { SectionName } from "@casemate/scan";
-import { inventory, inventorySections } from "@casemate/scan/inventory";
+import { inventorySections, inventoryTables } from "@casemate/scan/inventory-tables";
 import type { ScanOptions } from "./scan-options.ts";
 import { wrongUse } from "./wrong-use.ts";
 
@@ -15,7 +15,7 @@ export function chooseSections({
 }: Choice<"only" | "all" | "rules">): readonly SectionName[] | undefined {
   if (only !== undefined || (!all && rules === undefined)) return only;
   return inventorySections.filter((name) =>
-    name === "malware" ? rules !== undefined : all || inventory[name].isOnRequest !== true,
+    name === "malware" ? rules !== undefined : all || inventoryTables[name].isOnRequest !== true,
   );
 }
 

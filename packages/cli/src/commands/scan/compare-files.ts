@@ -9,11 +9,11 @@ import { wrongUse } from "./wrong-use.ts";
 
 /** Does what compares the disks in files with another state: another one's disks, or a baseline. */
 export async function compareFiles(options: ScanOptions, context: Context): Promise<void> {
-  const { disk, diff, saveBaseline: saved, paths, baseline, format, only, keyFile } = options;
+  const { disk = [], diff, saveBaseline: saved, paths, baseline, format, only, keyFile } = options;
   verifyComparable(options);
   const key = keyFile === undefined ? undefined : { passphrase: readKeyFile(keyFile) };
   const common = { budget: milliseconds(options.budget), key };
-  const images = parseImages(disk ?? []);
+  const images = parseImages(disk);
   const json = { ...context, output: { ...context.output, json: true } };
   const here = format === "json" ? json : context;
   if (diff !== undefined) {
@@ -26,16 +26,22 @@ export async function compareFiles(options: ScanOptions, context: Context): Prom
 }
 
 function verifyComparable(options: ScanOptions): void {
-  const { disk, diff, saveBaseline: saved, paths, baseline, format, only } = options;
+  const { diff, saveBaseline: saved, paths, baseline, format, only, all } = options;
   const asked = [diff, saved, baseline].filter((each) => each !== undefined).length;
-  if (disk === undefined) throw wrongUse("no disk is given, expected --disk FILE");
   if (asked > 1) throw wrongUse("expected one of --diff, --save-baseline and --baseline");
-  if (options.rules !== undefined) throw wrongUse("a comparison puts no file to rules");
+  if ((options.rules ?? options.everyFile) !== undefined) {
+    throw wrongUse("a comparison puts no file to rules");
+  }
+  if ((options.saltFile ?? options.cache) !== undefined) {
+    throw wrongUse("a comparison takes no salt and keeps no results");
+  }
   if (options.advisories !== undefined) throw wrongUse("a comparison matches no advisories");
   if (format !== "table" && format !== "json") {
     throw wrongUse(`a comparison is no ${format} document, expected table or json`);
   }
-  if (only !== undefined && diff === undefined) throw wrongUse("a baseline has no sections");
+  if ((only ?? all) !== undefined && diff === undefined) {
+    throw wrongUse("a baseline has no sections, expected neither --only nor --all");
+  }
   if ((saved === undefined) !== (paths === undefined)) {
     throw wrongUse("expected --save-baseline FILE and --paths GLOB together");
   }

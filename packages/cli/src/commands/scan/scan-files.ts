@@ -1,7 +1,6 @@
 import type { DiskScan } from "@casemate/agent/scan-disks";
 import { milliseconds } from "@casemate/core";
 import type { InventoryRows, ScanReport } from "@casemate/scan";
-import { inventory } from "@casemate/scan/inventory";
 import type { Context } from "../../context.ts";
 import { readOwnVersion } from "../../own-version.ts";
 import { readRules } from "../../read-rules.ts";
@@ -63,8 +62,7 @@ async function prepareAdvisories(
 }
 
 async function run({
-  disk,
-  running,
+  disk = [],
   only,
   all,
   keyFile,
@@ -75,8 +73,6 @@ async function run({
   saltFile,
   cache,
 }: ScanOptions): Promise<DiskScan<InventoryRows>> {
-  if (disk === undefined) throw wrongUse("no disk is given, expected --disk FILE");
-  if (running === true) throw wrongUse("files have no memory, expected a VM with --running");
   verifyRules({ rules, everyFile, only });
   const isBill = format === "cyclonedx" || format === "spdx";
   if (isBill && only?.includes("packages") === false) {
@@ -104,9 +100,17 @@ async function run({
   // In this process: a second one would take longer to start than the scan takes.
   if (cache !== undefined) {
     const { scanKeptDisks } = await import("@casemate/agent/scan-kept-disks");
+    const { inventory } = await import("@casemate/scan/inventory");
     const kept = { directory: cache, scanner: `casemate ${readOwnVersion()}` };
     return await scanKeptDisks(images, inventory, { ...options, ...kept });
   }
   const { scanDisks } = await import("@casemate/agent/scan-disks");
-  return await scanDisks(images, prepared?.sections ?? inventory, { ...options, key });
+  if (prepared !== undefined)
+    return await scanDisks(images, prepared.sections, { ...options, key });
+  if (options.only?.every((name) => name === "packages") === true) {
+    const { packagesSection: packages } = await import("@casemate/scan/packages-section");
+    return await scanDisks(images, { packages }, { budget: options.budget, key });
+  }
+  const { inventory } = await import("@casemate/scan/inventory");
+  return await scanDisks(images, inventory, { ...options, key });
 }

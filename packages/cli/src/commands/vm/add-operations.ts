@@ -29,17 +29,17 @@ const positional: Readonly<Record<string, readonly string[]>> = {
   "vm.process.rejoin": ["pid"],
 };
 
-/** Asked for in ways of their own. */
-const elsewhere = ["vm.inspect", "vm.console"];
-
-/** Gives `casemate vm` a subcommand for each operation on VMs, with what its parameters' schema says. */
+/**
+ * Gives `casemate vm` a subcommand for each operation on VMs, with what its parameters' schema says. Those that
+ * answer their requester are asked for in ways of their own: nothing begins them but who takes the answer.
+ */
 export function addOperations(
   command: Command,
   operations: readonly Operation[],
   context: Context,
 ): void {
-  for (const { id, summary, on, parameters } of operations) {
-    if (!id.startsWith("vm.") || elsewhere.includes(id)) continue;
+  for (const { id, summary, on, parameters, attended } of operations) {
+    if (!id.startsWith("vm.") || attended) continue;
     const sub = command
       .command(id.slice("vm.".length).replaceAll(".", "-"))
       .description(summary.charAt(0).toLowerCase() + summary.slice(1));

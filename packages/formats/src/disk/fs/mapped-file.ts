@@ -32,7 +32,10 @@ export class MappedFile implements BlockReader {
       const logical = Math.floor(at / blockSize);
       const inBlock = at - logical * blockSize;
       const { physical, count } = this.#findRun(logical);
-      const part = target.subarray(done, done + count * blockSize - inBlock);
+      const length = count * blockSize - inBlock;
+      // Mostly it is all in one run, and a view of all costs as much as to find it.
+      const isWhole = done === 0 && length >= target.length;
+      const part = isWhole ? target : target.subarray(done, done + length);
       if (physical === undefined) part.fill(0);
       else this.#volume.read(physical * blockSize + inBlock, part);
       done += part.length;

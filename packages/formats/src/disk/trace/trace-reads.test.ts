@@ -38,7 +38,7 @@ test("traceReads: whoever is given what a cache kept has read it", () => {
     whole,
   );
   assert.deepEqual(
-    spansOf(() => cache.part(512, 16, 8)),
+    spansOf(() => cache.blockFor(512, 16, 8)),
     [10_528, 10_536],
   );
 });
@@ -59,7 +59,7 @@ test("BlockCache.part: a block in pieces is read as a whole", () => {
   );
   const cache = new BlockCache(pieces, 512, 4096, "a block");
   assert.deepEqual(
-    spansOf(() => cache.part(0, 16, 8)),
+    spansOf(() => cache.blockFor(0, 16, 8)),
     [10_000, 10_256, 11_024, 11_280],
   );
 });

@@ -92,18 +92,19 @@ export function noteUnrepeatable(): void {
   active?.noteFact(randomUUID());
 }
 
-/** `length` bytes of a block that was kept, from its byte `start` on, as if these alone were read now. */
+/** A block that was kept, as if only `length` bytes of it, from its byte `start` on, were read now. */
 export function useKeptPart(
   { value, reads }: Kept<Buffer<ArrayBuffer>>,
   start: number,
   length: number,
 ): Buffer<ArrayBuffer> {
-  const [first, end, ...others] = reads?.spans ?? [];
+  if (reads === undefined) return value;
+  const [first, end, ...others] = reads.spans;
   // Where it is in one piece on the disk, its bytes are at their places; otherwise it counts as a whole.
   const isInPlace = first !== undefined && end === first + value.length && others.length === 0;
   if (isInPlace) active?.note(first + start, first + start + length);
-  else if (reads !== undefined) active?.noteAll(reads);
-  return value.subarray(start, start + length);
+  else active?.noteAll(reads);
+  return value;
 }
 
 /**

@@ -34,6 +34,8 @@ const HEADER_BYTES = 64;
 /** HOSTILE: programs have some forty sections and a dozen segments. */
 const MAX_HEADERS = 2_048;
 const MAX_NAMES = 64 * KiB;
+/** Linkers put the names of sections just before the table of sections: both are read at once. */
+const NAMES_BEFORE = 512;
 
 /** Bytes of a file. HOSTILE: they may be anywhere; `readBytes` says whether they are in it. */
 export interface FileRange {
@@ -86,8 +88,13 @@ export class ElfFile {
     const found = new Map<Name, FileRange>();
     if (!this.hasSections) return found;
     const { ehdr, shdr } = this.#layout;
-    const table = this.#table(ehdr.shoff, ehdr.shentsize, ehdr.shnum, shdr.bytes);
-    const texts = this.#sectionNames(table);
+    const place = this.#tableRange(ehdr.shoff, ehdr.shentsize, ehdr.shnum, shdr.bytes);
+    const isWithin = place.offset + place.length <= this.contents.size;
+    const before = isWithin ? Math.min(place.offset, NAMES_BEFORE) : 0;
+    const start = place.offset - before;
+    const bytes = this.read({ offset: start, length: before + place.length }, "headers");
+    const table = bytes.subarray(before);
+    const texts = this.#sectionNames(table, { start, bytes });
     const wanted = names.filter((name) => texts.includes(name, 0, "latin1"));
     if (wanted.length === 0) return found;
     for (let at = 0; at < table.length; at += shdr.bytes) {
@@ -124,7 +131,8 @@ export class ElfFile {
 
   #segments(): readonly Segment[] {
     const { ehdr, phdr } = this.#layout;
-    const table = this.#table(ehdr.phoff, ehdr.phentsize, ehdr.phnum, phdr.bytes);
+    const place = this.#tableRange(ehdr.phoff, ehdr.phentsize, ehdr.phnum, phdr.bytes);
+    const table = this.read(place, "headers");
     const segments: Segment[] = [];
     for (let at = 0; at < table.length; at += phdr.bytes) {
       if (this.#u32(table, at + phdr.type) !== PT_LOAD) continue;
@@ -139,31 +147,37 @@ export class ElfFile {
     return segments;
   }
 
-  #sectionNames(table: Buffer): Buffer {
+  /** @param read what was read of the file already, from byte `start` on */
+  #sectionNames(table: Buffer, read: { readonly start: number; readonly bytes: Buffer }): Buffer {
     const { ehdr, shdr } = this.#layout;
-    const at = this.#u16(this.#header, ehdr.shstrndx) * shdr.bytes;
-    if (at >= table.length) throw damaged(this.path, "no names of its sections", "a table of them");
-    const range = this.#range(table, at, shdr);
+    const entry = this.#u16(this.#header, ehdr.shstrndx) * shdr.bytes;
+    if (entry >= table.length) {
+      throw damaged(this.path, "no names of its sections", "a table of them");
+    }
+    const range = this.#range(table, entry, shdr);
     if (range.length > MAX_NAMES) {
       throw damaged(this.path, `${range.length} bytes of names`, `${MAX_NAMES} at most`);
     }
-    return this.read(range, "section names");
+    const at = range.offset - read.start;
+    const isRead = at >= 0 && at + range.length <= read.bytes.length;
+    return isRead ? read.bytes.subarray(at, at + range.length) : this.read(range, "section names");
   }
 
   #range(table: Buffer, at: number, { offset, size }: Layout["shdr"]): FileRange {
     return { offset: this.#word(table, at + offset), length: this.#word(table, at + size) };
   }
 
-  #table(offsetAt: number, eachAt: number, countAt: number, bytes: number): Buffer {
+  /** Where a table of headers is; its offset may be anything. */
+  #tableRange(offsetAt: number, eachAt: number, countAt: number, bytes: number): FileRange {
     const offset = this.#word(this.#header, offsetAt);
     const each = this.#u16(this.#header, eachAt);
     const count = this.#u16(this.#header, countAt);
-    if (count === 0) return Buffer.alloc(0);
+    if (count === 0) return { offset: 0, length: 0 };
     if (each !== bytes || count > MAX_HEADERS) {
       const needed = `${MAX_HEADERS} of ${bytes} bytes at most`;
       throw damaged(this.path, `${count} headers of ${each} bytes`, needed);
     }
-    return this.read({ offset, length: count * bytes }, "headers");
+    return { offset, length: count * bytes };
   }
 
   #u16(bytes: Buffer, at: number): number {

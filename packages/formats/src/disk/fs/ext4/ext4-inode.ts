@@ -1,4 +1,4 @@
-import { crc32c } from "../../../crc32c.ts";
+import { crc32cOfWords } from "../../../crc32c.ts";
 import { StructTable } from "../../struct-table.ts";
 import type { FileStat, FileType } from "../file-node.ts";
 import { damaged } from "./ext4-error.ts";
@@ -45,17 +45,49 @@ const FILE_TYPES: Readonly<Record<number, FileType>> = {
   12: "socket",
 };
 
-export interface Ext4Inode {
+/** What an inode says; of most files, what it has more is passed by. */
+export class Ext4Inode {
   readonly stat: FileStat;
   /** Another each time that the number is given to a file. */
   readonly generation: number;
   readonly flags: number;
-  /** `i_block`: pointers to blocks, the root of a tree of extents, a link's target or data. */
-  readonly block: Buffer;
-  /** The rest of the inode, where extended attributes are; empty in inodes of 128 bytes. */
-  readonly attributes: Buffer;
   /** What checksums of its blocks begin with; `undefined` where there are none. */
   readonly checksumSeed: number | undefined;
+  readonly #place: InodePlace;
+  readonly #extraEnd: number;
+
+  constructor(
+    { stat, generation, flags, checksumSeed }: Omit<Ext4Inode, "block" | "attributes">,
+    place: InodePlace,
+    extraEnd: number,
+  ) {
+    this.stat = stat;
+    this.generation = generation;
+    this.flags = flags;
+    this.checksumSeed = checksumSeed;
+    this.#place = place;
+    this.#extraEnd = extraEnd;
+  }
+
+  /** `i_block`: pointers to blocks, the root of a tree of extents, a link's target or data. */
+  get block(): Buffer {
+    const { bytes, start } = this.#place;
+    const at = start + INODE.at.i_block;
+    return bytes.subarray(at, at + BLOCK_BYTES);
+  }
+
+  /** The rest of the inode, where extended attributes are; empty in inodes of 128 bytes. */
+  get attributes(): Buffer {
+    const { bytes, start, size } = this.#place;
+    return bytes.subarray(start + this.#extraEnd, start + size);
+  }
+}
+
+/** The `size` bytes of an inode, from byte `start` on. */
+export interface InodePlace {
+  readonly bytes: Buffer;
+  readonly start: number;
+  readonly size: number;
 }
 
 /**
@@ -65,17 +97,17 @@ export interface Ext4Inode {
  * @param isVerified another checksum said that the bytes are sound.
  */
 export function parseExt4Inode(
-  bytes: Buffer,
+  place: InodePlace,
   inode: number,
   seed: number | undefined,
   isVerified = false,
 ): Ext4Inode {
   const { at } = INODE;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const extra = bytes.length > INODE.size ? view.getUint16(EXTRA_SIZE_AT, true) : 0;
+  const view = takeInode(place);
+  const extra = place.size > INODE.size ? view.getUint16(EXTRA_SIZE_AT, true) : 0;
   const extraEnd = INODE.size + extra;
-  if (extraEnd > bytes.length || extra % 4 !== 0) {
-    throw damaged(`inode ${inode}`, `i_extra_isize ${extra}`, `at most ${bytes.length - 128}`);
+  if (extraEnd > place.size || extra % 4 !== 0) {
+    throw damaged(`inode ${inode}`, `i_extra_isize ${extra}`, `at most ${place.size - 128}`);
   }
   const mode = view.getUint16(at.i_mode, true);
   const type = FILE_TYPES[mode >>> 12];
@@ -84,11 +116,11 @@ export function parseExt4Inode(
   }
   const generation = view.getUint32(at.i_generation, true);
   const checksumSeed = seed === undefined ? undefined : seedOf(seed, inode, generation);
-  const hasHigh = extraEnd >= EXTRA.i_checksum_hi + CHECKSUM_BYTES;
   if (checksumSeed !== undefined && !isVerified) {
+    const hasHigh = extraEnd >= EXTRA.i_checksum_hi + CHECKSUM_BYTES;
     const high = hasHigh ? view.getUint16(EXTRA.i_checksum_hi, true) : 0;
     const stored = view.getUint16(at.l_i_checksum_lo, true) + high * 0x1_0000;
-    const whole = checksumOf(bytes, checksumSeed, hasHigh);
+    const whole = checksumOf(checksumSeed, hasHigh);
     const seen = hasHigh ? whole : whole & 0xffff;
     if (seen !== stored) {
       throw damaged(
@@ -105,30 +137,19 @@ export function parseExt4Inode(
     (isLong ? view.getUint32(at.i_size_high, true) * 2 ** 32 : 0);
   if (!Number.isSafeInteger(size)) throw damaged(`inode ${inode}`, `a size of ${size}`, "less");
   const flags = view.getUint32(at.i_flags, true);
-  return {
-    stat: {
-      inode,
-      type,
-      mode: mode & 0o7777,
-      uid: view.getUint16(at.i_uid, true) + view.getUint16(at.l_i_uid_high, true) * 0x1_0000,
-      gid: view.getUint16(at.i_gid, true) + view.getUint16(at.l_i_gid_high, true) * 0x1_0000,
-      size,
-      links: view.getUint16(at.i_links_count, true),
-      modifiedMs: readTime(view, at.i_mtime, EXTRA.i_mtime_extra, extraEnd),
-      changedMs: readTime(view, at.i_ctime, EXTRA.i_ctime_extra, extraEnd),
-      encrypted: (flags & InodeFlag.encrypt) !== 0,
-    },
-    generation,
-    flags,
-    // Most files are passed by without a look at what is in them.
-    get block() {
-      return bytes.subarray(at.i_block, at.i_block + BLOCK_BYTES);
-    },
-    get attributes() {
-      return bytes.subarray(extraEnd);
-    },
-    checksumSeed,
+  const stat = {
+    inode,
+    type,
+    mode: mode & 0o7777,
+    uid: view.getUint16(at.i_uid, true) + view.getUint16(at.l_i_uid_high, true) * 0x1_0000,
+    gid: view.getUint16(at.i_gid, true) + view.getUint16(at.l_i_gid_high, true) * 0x1_0000,
+    size,
+    links: view.getUint16(at.i_links_count, true),
+    modifiedMs: readTime(view, at.i_mtime, EXTRA.i_mtime_extra, extraEnd),
+    changedMs: readTime(view, at.i_ctime, EXTRA.i_ctime_extra, extraEnd),
+    encrypted: (flags & InodeFlag.encrypt) !== 0,
   };
+  return new Ext4Inode({ stat, generation, flags, checksumSeed }, place, extraEnd);
 }
 
 /** @param extraAt where the rest of it is, in inodes that go on before `end` */
@@ -142,22 +163,34 @@ function toMilliseconds(seconds: number, extra: number): number {
   return ((seconds | 0) + (extra & 3) * 2 ** 32) * 1000 + (extra >>> 2) / 1e6;
 }
 
-/** For all inodes, one after the other. */
-const words = new DataView(new ArrayBuffer(8));
-const wordBytes = new Uint8Array(words.buffer);
+/** For all inodes, one after the other: to make views of each took longer than to parse it. */
+const seeds = makeScratch(8);
+let scratch = makeScratch(256);
 
-function seedOf(seed: number, inode: number, generation: number): number {
-  words.setUint32(0, inode, true);
-  words.setUint32(4, generation, true);
-  return crc32c(seed, wordBytes);
+function makeScratch(size: number) {
+  const bytes = new Uint8Array(size);
+  return { bytes, view: new DataView(bytes.buffer), words: new Int32Array(bytes.buffer) };
 }
 
-/** The checksum's own bytes count as zeros. */
-function checksumOf(bytes: Buffer, seed: number, hasHigh: boolean): number {
-  const counted = new Uint8Array(bytes);
+/** The bytes of an inode, until the next one is taken. */
+function takeInode({ bytes, start, size }: InodePlace): DataView {
+  if (scratch.bytes.length !== size) scratch = makeScratch(size);
+  bytes.copy(scratch.bytes, 0, start, start + size);
+  return scratch.view;
+}
+
+function seedOf(seed: number, inode: number, generation: number): number {
+  seeds.view.setUint32(0, inode, true);
+  seeds.view.setUint32(4, generation, true);
+  return crc32cOfWords(seed, seeds.words);
+}
+
+/** Of the inode that was taken; its checksum's own bytes count as zeros. */
+function checksumOf(seed: number, hasHigh: boolean): number {
+  const { view, words } = scratch;
   const low = INODE.at.l_i_checksum_lo;
-  counted.fill(0, low, low + CHECKSUM_BYTES);
   const high = EXTRA.i_checksum_hi;
-  if (hasHigh) counted.fill(0, high, high + CHECKSUM_BYTES);
-  return crc32c(seed, counted);
+  view.setUint16(low, 0);
+  if (hasHigh) view.setUint16(high, 0);
+  return crc32cOfWords(seed, words);
 }

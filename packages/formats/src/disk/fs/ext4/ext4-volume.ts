@@ -67,9 +67,13 @@ export class Ext4Volume {
     const at = this.inodeAt(number);
     const start = at % blockSize;
     this.verifyBlocks((at - start) / blockSize, 1, `inode ${number}`);
-    const bytes = this.#blocks.part(at - start, start, inodeSize);
-    const changed = this.changes?.inode(number, bytes);
-    return parseExt4Inode(changed ?? bytes, number, checksumSeed, changed !== undefined);
+    const bytes = this.#blocks.blockFor(at - start, start, inodeSize);
+    const changed = this.changes?.inode(number, bytes.subarray(start, start + inodeSize));
+    const place =
+      changed === undefined
+        ? { bytes, start, size: inodeSize }
+        : { bytes: changed, start: 0, size: inodeSize };
+    return parseExt4Inode(place, number, checksumSeed, changed !== undefined);
   }
 
   /** Where the inode is, in bytes. Throws `disk/damaged`, `disk/truncated`. */

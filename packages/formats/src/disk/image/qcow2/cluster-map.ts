@@ -46,7 +46,7 @@ export interface ClusterMapOptions {
 export class ClusterMap {
   readonly clusterSize: number;
   readonly #options: ClusterMapOptions;
-  readonly #l1: DataView;
+  readonly #l1: Buffer;
   readonly #l2: BlockCache;
   readonly #entryBytes: number;
   readonly #entriesPerTable: number;
@@ -62,7 +62,7 @@ export class ClusterMap {
     this.#sliceBytes = Math.min(this.clusterSize, MAX_SLICE_BYTES);
     const needed = Math.ceil(size / this.clusterSize / this.#entriesPerTable);
     if (needed > l1Entries) throw damaged(`${l1Entries} L1 entries`, `${needed}`);
-    this.#l1 = viewOf(readBytes(file, l1Offset, needed * 8, "the L1 table"));
+    this.#l1 = readBytes(file, l1Offset, needed * 8, "the L1 table");
     this.#l2 = new BlockCache(file, this.#sliceBytes, MAX_CACHED_BYTES, "an L2 table");
   }
 
@@ -81,9 +81,9 @@ export class ClusterMap {
     }
     const entryAt = (cluster - table * this.#entriesPerTable) * this.#entryBytes;
     const at = entryAt % this.#sliceBytes;
-    const slice = viewOf(this.#l2.block(l2Offset + entryAt - at));
-    const high = slice.getUint32(at);
-    const low = slice.getUint32(at + 4);
+    const slice = this.#l2.block(l2Offset + entryAt - at);
+    const high = slice.readUInt32BE(at);
+    const low = slice.readUInt32BE(at + 4);
     if ((high & COMPRESSED) !== 0) {
       return { ...compressedRun(high, low, clusterBits), length: this.clusterSize };
     }
@@ -92,7 +92,7 @@ export class ClusterMap {
     // Only in an external data file can offset 0 be data: bit 63 tells.
     const isAllocated = start !== 0 || (hasDataFile && isCopied);
     if (extendedL2) {
-      const bitmaps = { allocated: slice.getUint32(at + 12), zeros: slice.getUint32(at + 8) };
+      const bitmaps = { allocated: slice.readUInt32BE(at + 12), zeros: slice.readUInt32BE(at + 8) };
       return this.#subclusterRun(bitmaps, isAllocated, start, inCluster);
     }
     if (version >= 3 && (low & ALL_ZEROS) !== 0) return { kind: "zeros", length: left };
@@ -124,9 +124,9 @@ export class ClusterMap {
   }
 
   /** The offset in an entry of either table. HOSTILE: it must be that of a cluster. */
-  #offsetIn(view: DataView, at: number): number {
-    const high = view.getUint32(at) & OFFSET_HIGH;
-    const low = (view.getUint32(at + 4) & OFFSET_LOW) >>> 0;
+  #offsetIn(table: Buffer, at: number): number {
+    const high = table.readUInt32BE(at) & OFFSET_HIGH;
+    const low = (table.readUInt32BE(at + 4) & OFFSET_LOW) >>> 0;
     const offset = high * TWO_32 + low;
     if (offset % this.clusterSize === 0) return offset;
     throw damaged(`an entry with offset ${offset}`, `a multiple of ${this.clusterSize}`);
@@ -141,10 +141,6 @@ function compressedRun(high: number, low: number, clusterBits: number) {
   // "Number of additional 512-byte sectors … after the one with the offset".
   const bytes = (additionalSectors + 1) * SECTOR - (offset % SECTOR);
   return { kind: "compressed", offset, bytes } as const;
-}
-
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 function damaged(seen: string, needed: string) {

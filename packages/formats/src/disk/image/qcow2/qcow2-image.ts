@@ -70,7 +70,9 @@ export class Qcow2Image implements BlockReader {
     verifyWithin(this, offset, target.length, "a qcow2 image");
     for (let done = 0; done < target.length; ) {
       const run = this.#runAt(offset + done, target.length - done);
-      const part = target.subarray(done, done + run.length);
+      // Mostly it is all in one run, and a view of all costs as much as to find it.
+      const isWhole = run.length === target.length;
+      const part = isWhole ? target : target.subarray(done, done + run.length);
       this.#fill(run, offset + done, part);
       done += part.length;
     }
@@ -93,6 +95,7 @@ export class Qcow2Image implements BlockReader {
       return { ...first, length: Math.min(left, most) };
     }
     let { length } = first;
+    if (length === most) return first;
     while (length < most) {
       const next = this.#map.at(offset + length);
       if (next.kind !== first.kind) break;
@@ -129,16 +132,14 @@ export class Qcow2Image implements BlockReader {
     if (offset + target.length > clusterEnd) {
       verifyWithin(this.#data, offset, target.length, "a cluster");
     }
-    this.#data.read(offset, target.subarray(0, there));
-    target.fill(0, there);
+    readStart(this.#data, offset, target, there);
   }
 
   /** A backing disk that is shorter goes on with zeros. */
   #readBacking(offset: number, target: Uint8Array): void {
     const size = this.#backing?.size ?? 0;
     const there = Math.min(target.length, Math.max(0, size - offset));
-    if (there > 0) this.#backing?.read(offset, target.subarray(0, there));
-    target.fill(0, there);
+    readStart(this.#backing, offset, target, there);
   }
 
   #expand(offset: number, length: number): Buffer {
@@ -161,6 +162,21 @@ export class Qcow2Image implements BlockReader {
     this.#expanded.set(offset, expanded);
     return expanded;
   }
+}
+
+/** The first `length` bytes of `target`, and zeros after them. */
+function readStart(
+  reader: BlockReader | undefined,
+  offset: number,
+  target: Uint8Array,
+  length: number,
+): void {
+  if (length === target.length) {
+    reader?.read(offset, target);
+    return;
+  }
+  if (length > 0) reader?.read(offset, target.subarray(0, length));
+  target.fill(0, length);
 }
 
 /** The clusters in clear: a sector's number is its place in the file. */
