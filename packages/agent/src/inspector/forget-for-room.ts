@@ -1,13 +1,10 @@
 import { MiB } from "@casemate/core";
-import { isDear } from "@casemate/inspect/detectors";
+import { isDear, isRemembering } from "@casemate/inspect/detectors";
 
 /** What lives in an inspector, of the 512 MiB it may use: from here on code that is kept to be compared goes. */
 const ROOM = 256 * MiB;
 /** From here on all goes that is kept to spare reading. */
 const LITTLE_ROOM = 384 * MiB;
-
-/** What this detector keeps is who had which rights in the sweep before, and no memory has that any more. */
-const REMEMBERS = "forged-credentials";
 
 /** A guest of which detectors keep something from sweep to sweep. */
 interface Keeper {
@@ -23,6 +20,6 @@ interface Keeper {
 export function forgetForRoom(others: Iterable<Keeper>, liveBytes: number): void {
   if (liveBytes < ROOM) return;
   const isGone = (detector: string) =>
-    isDear(detector) || (liveBytes >= LITTLE_ROOM && detector !== REMEMBERS);
+    isDear(detector) || (liveBytes >= LITTLE_ROOM && !isRemembering(detector));
   for (const each of others) each.forget(isGone);
 }

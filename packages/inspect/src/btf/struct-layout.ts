@@ -39,6 +39,7 @@ export class StructLayout {
   readonly #btf: Btf;
   readonly #id: number;
   readonly #places = new Map<string, Place | undefined>();
+  #memberNames: readonly string[] | undefined;
 
   constructor(btf: Btf, id: number, name: string) {
     this.#btf = btf;
@@ -49,7 +50,8 @@ export class StructLayout {
 
   /** Names of its own members, in order. */
   get memberNames(): readonly string[] {
-    return this.#btf.members(this.#id).map(({ name }) => name);
+    this.#memberNames ??= this.#btf.members(this.#id).map(({ name }) => name);
+    return this.#memberNames;
   }
 
   has(path: string): boolean {

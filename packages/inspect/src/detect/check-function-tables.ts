@@ -55,6 +55,7 @@ interface Context {
 }
 
 function contextOf(kernel: KernelReader, kept: Map<string, unknown>): Context {
+  const ofThisLook = new Map<string, readonly FunctionMember[]>();
   return {
     kernel,
     codeOwner: knownCode(kernel),
@@ -63,14 +64,25 @@ function contextOf(kernel: KernelReader, kept: Map<string, unknown>): Context {
     isStart: functionStarts(kernel, kept),
     names: addressNames(kernel),
     membersOf(struct) {
-      const key = `members of ${struct} ${kernel.facts.textBase}`;
-      const known = kept.get(key);
-      if (known !== undefined) return known as readonly FunctionMember[]; // made below
-      const members = functionMembers(kernel, struct);
-      kept.set(key, members);
-      return members;
+      const known = ofThisLook.get(struct) ?? keptMembers(kernel, kept, struct);
+      ofThisLook.set(struct, known);
+      return known;
     },
   };
+}
+
+/** The types of a kernel never change, so what was found is remembered. */
+function keptMembers(
+  kernel: KernelReader,
+  kept: Map<string, unknown>,
+  struct: string,
+): readonly FunctionMember[] {
+  const key = `members of ${struct} ${kernel.facts.textBase}`;
+  const known = kept.get(key);
+  if (known !== undefined) return known as readonly FunctionMember[]; // made below
+  const members = functionMembers(kernel, struct);
+  kept.set(key, members);
+  return members;
 }
 
 function* checkTable(context: Context, table: FunctionTable): Generator<Suspicion> {

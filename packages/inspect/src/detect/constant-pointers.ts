@@ -30,11 +30,12 @@ export const constantPointers = defineDetector({
     const isVariable = variables(kernel);
     const names = addressNames(kernel);
     const isInitialized = onceWritable(kernel);
+    const mayExecute = executablePages(kernel);
     for (const pointer of walkConstantPointers(kernel)) {
       const { at, target, module } = pointer;
       const found = owner(target);
       // Only what can be executed counts: all else is numbers, and data.
-      if (found === undefined && !isExecutable(kernel, target)) continue;
+      if (found === undefined && !mayExecute(target)) continue;
       if (module === undefined) {
         // What the kernel sets while it starts tells where modules begin.
         if (found === undefined && target % PAGE === 0n && isInitialized(at)) continue;
@@ -55,6 +56,19 @@ function mayHold(
   areRelated: (one: Gva, other: Gva) => boolean,
 ): boolean {
   return owner.kind === "module" && (owner.module === module || areRelated(owner.module, module));
+}
+
+/** Whether an address is in a page that can be executed; each page is looked up once: many pointers lead to one. */
+function executablePages(kernel: KernelReader): (address: Gva) => boolean {
+  const known = new Map<bigint, boolean>();
+  return (address) => {
+    const page = address / PAGE;
+    const before = known.get(page);
+    if (before !== undefined) return before;
+    const found = isExecutable(kernel, address);
+    known.set(page, found);
+    return found;
+  };
 }
 
 /** Whether an address of the kernel image is in what was writable until the kernel had started (`__ro_after_init`). */

@@ -18,6 +18,8 @@ export interface Detector<Needs extends DataClass = DataClass> {
   readonly needs: NonEmpty<Needs>;
   /** `high`: it reads much of memory, or of the guest's disks, and has a budget for it. */
   readonly cost: "low" | "high";
+  /** Whether what it keeps from sweep to sweep can be read nowhere any more: whoever wants room lets it have that. */
+  readonly remembers?: true;
   /** What whoever asks must give it: without that it looks at nothing, and is not among the usual ones. */
   readonly given?: "rules" | "agent";
   /** What it does not see, a sentence each, for those who rely on it. */

@@ -65,6 +65,13 @@ export function isDear(detector: string): boolean {
   return dear.has(detector);
 }
 
+const remembering = new Set(detectors.filter(({ remembers }) => remembers).map(({ id }) => id));
+
+/** Whether the detector with this id remembers what can be read nowhere any more. */
+export function isRemembering(detector: string): boolean {
+  return remembering.has(detector);
+}
+
 /** Those that need nothing of whoever asks but leave to read: what looks unless it is told. */
 export const usualDetectors: readonly AnyDetector[] = detectors.filter(
   ({ given }) => given === undefined,

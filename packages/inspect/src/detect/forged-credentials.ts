@@ -22,6 +22,7 @@ export const forgedCredentials = defineDetector({
   techniques: ["T1068", "T1548"],
   needs: ["kernelMetadata"],
   cost: "low",
+  remembers: true,
   blindTo: [
     "A process that took new credentials in the kernel's own way between two sweeps and then ran another program: it looks as if doas had started that.",
     "Credentials that the kernel borrows for the time of one call, as overlay file systems do.",

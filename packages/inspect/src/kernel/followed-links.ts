@@ -34,7 +34,7 @@ export class FollowedLinks {
     for (let i = 0; i < this.#count; i += 1) {
       budget.step();
       const place = gva(this.#places[i] ?? 0n);
-      if (memory.u64(place, this.#offsets[i] ?? 0) !== this.#values[i]) return false;
+      if (!memory.holds(place, this.#offsets[i] ?? 0, this.#values[i] ?? 0n)) return false;
     }
     return true;
   }

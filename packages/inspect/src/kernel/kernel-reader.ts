@@ -17,6 +17,9 @@ const MAX_CPUS = 8192;
 /** HOSTILE: a guest with more damage than this is told to be damaged as a whole. */
 const MAX_DAMAGED = 1000;
 
+/** Values and names of an enum. */
+type Enumerators = readonly (readonly [value: number, name: string])[];
+
 /**
  * The kernel's own structures, by the kernel's own names: the reader for kernel metadata.
  *
@@ -33,6 +36,7 @@ export class KernelReader {
   readonly #profile: KernelProfile;
   readonly #structs = new Map<string, StructType>();
   readonly #symbols = new Map<string, Gva | undefined>();
+  readonly #enumerators = new Map<string, Enumerators>();
   readonly #live: boolean;
   readonly #links = new FollowedLinks();
   #torn = false;
@@ -73,12 +77,17 @@ export class KernelReader {
   }
 
   /** Values and names of the first of the enums `names` that this kernel has. Throws `kernel/unsupported`. */
-  enumerators(...names: readonly string[]): readonly (readonly [value: number, name: string])[] {
+  enumerators(...names: readonly string[]): Enumerators {
+    const key = names.join(" ");
+    const known = this.#enumerators.get(key);
+    if (known !== undefined) return known;
     const { btf } = this.#profile;
     for (const name of names) {
       const id = btf.find(name, BtfKind.enum, BtfKind.enum64);
       if (id === undefined) continue;
-      return btf.enumerators(id).map(([value, enumerator]) => [Number(value), enumerator] as const);
+      const found = btf.enumerators(id).map(([value, each]) => [Number(value), each] as const);
+      this.#enumerators.set(key, found);
+      return found;
     }
     throw new CasemateError(
       "kernel/unsupported",

@@ -30,7 +30,7 @@ const KERNEL_HALF = 0xff00_0000;
  * starts point to data.
  */
 export function* walkConstantPointers(kernel: KernelReader): Generator<ConstantPointer> {
-  const isCandidate = codeRanges(kernel);
+  const ranges = codeRanges(kernel);
   const chunk = new Uint8Array(CHUNK);
   const scan = function* (start: Gva, size: number, module: Gva | undefined) {
     for (let done = 0; done < size; done += CHUNK) {
@@ -38,7 +38,7 @@ export function* walkConstantPointers(kernel: KernelReader): Generator<ConstantP
       const length = Math.min(CHUNK, size - done) & ~7;
       kernel.memory.copyInto(chunk.subarray(0, length), at);
       const words = new Uint32Array(chunk.buffer, 0, length / 4);
-      for (const i of findPointers(words, isCandidate)) {
+      for (const i of findPointers(words, ranges)) {
         const target = gva((BigInt(words[i + 1] ?? 0) << 32n) | BigInt(words[i] ?? 0));
         yield { at: gva(at + BigInt(i * 4)), target, module };
       }
@@ -56,31 +56,53 @@ export function* walkConstantPointers(kernel: KernelReader): Generator<ConstantP
   }
 }
 
-/** Indices of the words that pointers which may be to code begin with. */
-function findPointers(
-  words: Uint32Array,
-  isCandidate: (high: number, low: number) => boolean,
-): readonly number[] {
+/** Where code may be, by halves of addresses; what is first and last of each is part of it. */
+interface CodeRanges {
+  /** After the image, where modules are: the low half of addresses whose high half is `HIGHEST`. */
+  readonly afterImage: number;
+  /** High halves of addresses in the vmalloc area. */
+  readonly vmallocFirst: number;
+  readonly vmallocLast: number;
+  /** High halves of addresses in the direct map of RAM. */
+  readonly directFirst: number;
+  readonly directLast: number;
+}
+
+/**
+ * Indices of the words that pointers which may be to code begin with.
+ *
+ * Millions of words come by here: numbers at hand, and no call for each.
+ */
+function findPointers(words: Uint32Array, ranges: CodeRanges): readonly number[] {
+  const { afterImage, vmallocFirst, vmallocLast, directFirst, directLast } = ranges;
   const found: number[] = [];
-  for (let i = 0; i + 1 < words.length; i += 2) {
-    const high = words[i + 1] ?? 0;
-    if (high >= KERNEL_HALF && isCandidate(high, words[i] ?? 0)) found.push(i);
+  for (let i = 1; i < words.length; i += 2) {
+    const high = words[i] ?? 0;
+    if (high < KERNEL_HALF) continue;
+    if (high === HIGHEST) {
+      const low = words[i - 1] ?? 0;
+      if (low >= afterImage && low < MODULES_END) found.push(i - 1);
+    } else if (
+      (high >= vmallocFirst && high <= vmallocLast) ||
+      (high >= directFirst && high <= directLast)
+    ) {
+      found.push(i - 1);
+    }
   }
   return found;
 }
 
-/** Where code may be: after the image, where modules are, in the vmalloc area, and in the direct map of RAM. */
-function codeRanges(kernel: KernelReader): (high: number, low: number) => boolean {
+function codeRanges(kernel: KernelReader): CodeRanges {
   const { textBase, imageSize, vmallocBase, directMapBase } = kernel.facts;
-  const imageEnd = lowHalf(textBase) + imageSize;
-  const vmallocStart = highHalf(vmallocBase);
-  const directStart = highHalf(directMapBase);
+  const vmallocFirst = highHalf(vmallocBase);
+  const directFirst = highHalf(directMapBase);
   const ram = kernel.memory.ranges.reduce((end, range) => Math.max(end, range.end), 0);
-  const directEnd = directStart + Math.ceil(ram / 2 ** 32);
-  return (high, low) => {
-    if (high === HIGHEST) return low >= imageEnd && low < MODULES_END;
-    if (high >= vmallocStart && high < vmallocStart + VMALLOC_SIZE) return true;
-    return high >= directStart && high <= directEnd;
+  return {
+    afterImage: lowHalf(textBase) + imageSize,
+    vmallocFirst,
+    vmallocLast: vmallocFirst + VMALLOC_SIZE - 1,
+    directFirst,
+    directLast: directFirst + Math.ceil(ram / 2 ** 32),
   };
 }
 

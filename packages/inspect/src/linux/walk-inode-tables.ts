@@ -1,4 +1,4 @@
-import type { Gva } from "@casemate/core";
+import { type Gva, gva } from "@casemate/core";
 import type { KernelReader } from "../kernel/kernel-reader.ts";
 import { CircleFinder } from "../walk/circle-finder.ts";
 import type { FunctionTable } from "./walk-function-tables.ts";
@@ -17,49 +17,58 @@ function* walkInodes(kernel: KernelReader): Generator<FunctionTable> {
   const superBlock = kernel.struct("super_block");
   const name = superBlock.string("s_type->name");
   const owner = superBlock.pointer("s_type->owner");
-  const inodes = superBlock.address("s_inodes");
-  const walkList = inodeWalker(kernel);
-  const inode = kernel.struct("inode");
-  const number = inode.bigint("i_ino");
-  const tables = [
-    { struct: "inode_operations", read: inode.pointer("i_op"), seen: new Set<Gva>() },
-    { struct: "file_operations", read: inode.pointer("i_fop"), seen: new Set<Gva>() },
-    {
-      struct: "address_space_operations",
-      read: inode.pointer("i_data.a_ops"),
-      seen: new Set<Gva>(),
-    },
-  ];
+  const number = kernel.struct("inode").bigint("i_ino");
+  const visitTables = inodeVisitor(kernel);
   for (const at of superBlock.list(kernel.symbol("super_blocks"), "s_list")) {
     const maker = owner(at) === 0n ? "kernel" : owner(at);
-    // Inodes are many, and share a few tables.
-    for (const { seen } of tables) seen.clear();
-    for (const each of kernel.attemptWalk(walkList(inodes(at)), "inodes of a super_block", at)) {
-      for (const { struct, read, seen } of tables) {
-        const table = read(each);
-        if (seen.has(table)) continue;
-        seen.add(table);
-        const where = () => `inode ${number(each)} of ${name(at)}`;
-        yield { struct, at: table, where, maker };
-      }
-    }
+    // Those that were found before a list breaks off count.
+    const found: FunctionTable[] = [];
+    const note: NoteTable = (struct, table, inode) => {
+      const where = () => `inode ${number(inode)} of ${name(at)}`;
+      found.push({ struct, at: table, where, maker });
+    };
+    kernel.attempt(() => visitTables(at, note), "inodes of a super_block", at);
+    yield* found;
   }
 }
 
+type NoteTable = (struct: string, table: Gva, inode: Gva) => void;
+
 /**
- * Walks `s_inodes` without holding what it reads against what is there in the end: files come and go all the
- * time, and one that comes while it is looked is for the next look.
+ * Visits the tables of all inodes of a `super_block`, each once. It walks `s_inodes` without holding what it reads
+ * against what is there in the end: files come and go all the time, and one that comes while it is looked is for
+ * the next look.
  */
-function inodeWalker(kernel: KernelReader): (head: Gva) => Generator<Gva> {
+function inodeVisitor(kernel: KernelReader): (superBlock: Gva, note: NoteTable) => void {
+  const { memory, budget } = kernel;
+  const inodes = kernel.struct("super_block").address("s_inodes");
   const inode = kernel.struct("inode");
   const next = kernel.struct("list_head").offset("next");
-  return function* (head) {
+  // Members are read by their distance from the list, so that no address is made for each inode.
+  const list = inode.offset("i_sb_list");
+  const tables = [
+    { struct: "inode_operations", distance: inode.offset("i_op") - list },
+    { struct: "file_operations", distance: inode.offset("i_fop") - list },
+    { struct: "address_space_operations", distance: inode.offset("i_data.a_ops") - list },
+  ].map((table) => ({ ...table, last: gva(0n), seen: new Set<Gva>() }));
+  return (superBlock, note) => {
+    for (const table of tables) {
+      table.last = gva(0n);
+      table.seen.clear();
+    }
+    const head = inodes(superBlock);
     const circle = new CircleFinder();
-    for (let at = kernel.memory.pointer(head, next); at !== head; ) {
-      kernel.budget.step();
-      circle.visit(at);
-      yield inode.containerOf(at, "i_sb_list");
-      at = kernel.memory.pointer(at, next);
+    for (let node = memory.pointer(head, next); node !== head; node = memory.pointer(node, next)) {
+      budget.step();
+      circle.visit(node);
+      for (const table of tables) {
+        // Inodes are many, and share a few tables: mostly it is that of the one before.
+        if (memory.holds(node, table.distance, table.last)) continue;
+        table.last = memory.pointer(node, table.distance);
+        if (table.seen.has(table.last)) continue;
+        table.seen.add(table.last);
+        note(table.struct, table.last, inode.containerOf(node, "i_sb_list"));
+      }
     }
   };
 }

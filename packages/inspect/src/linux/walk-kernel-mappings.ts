@@ -53,6 +53,8 @@ export function* walkKernelMappings(
   const { pageTableRoot, pagingLevels, directMapBase } = kernel.facts;
   const odd = Array.from({ length: ALL_RIGHTS + 1 }, (_, rights) => isOdd(describe(rights)));
   const seen = new Set<number>();
+  // Of each level one table is looked at at a time.
+  const tables = Array.from({ length: pagingLevels }, () => new Uint32Array(2 * ENTRIES));
 
   const walk = function* (
     table: number,
@@ -65,27 +67,24 @@ export function* walkKernelMappings(
     seen.add(key);
     kernel.budget.step();
     const at = gva(directMapBase + BigInt(table));
-    const bytes = kernel.attempt(() => kernel.memory.bytes(at, PAGE), "page table", at);
-    if (bytes === undefined) return;
-    const words = new Uint32Array(bytes.buffer);
+    const words = tables[level - 1];
+    if (words === undefined) return;
+    const copy = () => {
+      kernel.memory.copyInto(new Uint8Array(words.buffer), at);
+      return words;
+    };
+    if (kernel.attempt(copy, "page table", at) === undefined) return;
     const shift = PAGE_SHIFT + INDEX_BITS * (level - 1);
-    let pages = 0;
-    for (let index = level === pagingLevels ? KERNEL_HALF : 0; index < ENTRIES; index += 1) {
+    const first = level === pagingLevels ? KERNEL_HALF : 0;
+    const { pages, found } = findOdd(words, { first, level, above, odd });
+    for (const index of found) {
       const low = words[2 * index] ?? 0;
-      if ((low & PRESENT) === 0) continue;
       const high = words[2 * index + 1] ?? 0;
-      const own =
-        ((low & WRITABLE) === 0 ? 0 : WRITE) |
-        (high >= NO_EXECUTE ? 0 : EXECUTE) |
-        ((low & USER) === 0 ? 0 : USE);
-      const rights = own & above;
-      const isPage = level === 1 || (level <= LARGEST_PAGE && (low & PAGE_SIZE_BIT) !== 0);
-      if (isPage) pages += 1;
-      // Rights only get fewer on the way down.
-      if (odd[rights] !== true) continue;
+      const rights = rightsOf(low, high) & above;
       const start = addressOf(base, index, shift);
-      if (isPage) yield { start: gva(start), size: 2 ** shift, ...describe(rights) };
-      else {
+      if (isPage(low, level)) {
+        yield { start: gva(start), size: 2 ** shift, ...describe(rights) };
+      } else {
         const next = (high & HIGH_ADDRESS) * 2 ** 32 + ((low & 0xffff_f000) >>> 0);
         yield* walk(next, level - 1, start, rights);
       }
@@ -93,6 +92,45 @@ export function* walkKernelMappings(
     visit(pages);
   };
   yield* walk(pageTableRoot, pagingLevels, 0n, ALL_RIGHTS);
+}
+
+/** Which entries of a table to look at, and which rights are odd, by their number. */
+interface OddSearch {
+  readonly first: number;
+  readonly level: number;
+  readonly above: number;
+  readonly odd: readonly boolean[];
+}
+
+/** Indices of entries with odd rights, and how many of all are pages: most entries are neither walked nor told. */
+function findOdd(
+  words: Uint32Array,
+  { first, level, above, odd }: OddSearch,
+): { readonly pages: number; readonly found: readonly number[] } {
+  const found: number[] = [];
+  let pages = 0;
+  for (let index = first; index < ENTRIES; index += 1) {
+    const low = words[2 * index] ?? 0;
+    if ((low & PRESENT) === 0) continue;
+    if (isPage(low, level)) pages += 1;
+    // Rights only get fewer on the way down.
+    if (odd[rightsOf(low, words[2 * index + 1] ?? 0) & above] === true) found.push(index);
+  }
+  return { pages, found };
+}
+
+/** What an entry of two halves allows by itself. */
+function rightsOf(low: number, high: number): number {
+  return (
+    ((low & WRITABLE) === 0 ? 0 : WRITE) |
+    (high >= NO_EXECUTE ? 0 : EXECUTE) |
+    ((low & USER) === 0 ? 0 : USE)
+  );
+}
+
+/** Whether an entry of a table of `level` maps a page, and leads to no other table. */
+function isPage(low: number, level: number): boolean {
+  return level === 1 || (level <= LARGEST_PAGE && (low & PAGE_SIZE_BIT) !== 0);
 }
 
 function describe(rights: number): Rights {

@@ -29,17 +29,19 @@ export function* walkNetfilterHooks(kernel: KernelReader): Generator<Hook> {
   const inode = net.number("ns.inum");
   const device = kernel.struct("net_device");
   const deviceName = device.string("name");
-  const families = FAMILIES.filter(([member]) => net.has(`nf.${member}`));
+  const hooks = FAMILIES.filter(([member]) => net.has(`nf.${member}`)).flatMap(([member, family]) =>
+    Array.from({ length: net.length(`nf.${member}`) }, (_, hook) => ({
+      offset: net.offset(`nf.${member}`) + hook * 8,
+      where: netfilterHookName(family, hook),
+    })),
+  );
   const deviceHooks = DEVICE_HOOKS.filter(([member]) => device.has(member));
   const walkEntries = hookEntriesWalker(kernel);
   for (const at of walkNetNamespaces(kernel)) {
     const netNamespace = inode(at);
-    for (const [member, family] of families) {
-      for (let hook = 0; hook < net.length(`nf.${member}`); hook += 1) {
-        const entries = kernel.link(at, net.offset(`nf.${member}`) + hook * 8);
-        const where = netfilterHookName(family, hook);
-        for (const found of walkEntries(entries)) yield { ...found, where, netNamespace };
-      }
+    for (const { offset, where } of hooks) {
+      const entries = kernel.link(at, offset);
+      for (const found of walkEntries(entries)) yield { ...found, where, netNamespace };
     }
     if (deviceHooks.length === 0) continue;
     for (const each of walkNetDevices(kernel, at)) {

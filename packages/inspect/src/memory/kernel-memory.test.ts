@@ -52,6 +52,29 @@ test("KernelMemory: reads vmalloc memory across pages that are apart in RAM", ()
   }
 });
 
+test("KernelMemory: copies pages that follow each other in RAM and pages that do not", () => {
+  const { memory, kernel } = build();
+  assert.deepEqual(kernel.bytes(gva(DIRECT + 0x1800n), 0x2400), memory.bytes.slice(0x1800, 0x3c00));
+  const apart = [...memory.bytes.slice(0x3000, 0x4000), ...memory.bytes.slice(0x1000, 0x2000)];
+  assert.deepEqual(kernel.bytes(gva(VMALLOC), 0x2000), new Uint8Array(apart));
+  assert.deepEqual(kernel.bytes(gva(VMALLOC), 0), new Uint8Array());
+});
+
+test("KernelMemory.holds: as u64 says, in one page and across two", () => {
+  const { kernel } = build();
+  for (const [at, offset] of [
+    [gva(DIRECT + 0x1000n), 0x10],
+    [gva(DIRECT + 0x1100n), -0x80],
+    [gva(VMALLOC), 0xffc],
+  ] as const) {
+    const value = kernel.u64(at, offset);
+    assert.equal(kernel.holds(at, offset, value), true);
+    assert.equal(kernel.holds(at, offset, value ^ 1n), false);
+    assert.equal(kernel.holds(at, offset, value ^ (1n << 63n)), false);
+  }
+  assert.throws(() => kernel.holds(gva(0n), 0, 0n), { code: "kernel/damaged" });
+});
+
 test("KernelMemory: sees a changed page table after refresh", () => {
   const { memory, kernel } = build();
   assert.equal(kernel.translate(gva(VMALLOC)), 0x3000);

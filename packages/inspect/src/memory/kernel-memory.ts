@@ -111,6 +111,16 @@ export class KernelMemory {
       : this.#gather(at, offset, 8).getBigUint64(0, true);
   }
 
+  /** Whether `u64(at, offset)` is `value`; makes no big integer to tell. */
+  holds(at: Gva, offset: number, value: bigint): boolean {
+    const found = this.#locate(at, offset, 8);
+    if (found < 0) return this.u64(at, offset) === value;
+    return (
+      this.#physical.u32(found) === lowHalf(value) &&
+      this.#physical.u32(found + 4) === highHalf(value)
+    );
+  }
+
   pointer(at: Gva, offset = 0): Gva {
     return this.u64(at, offset) as Gva; // what a kernel pointer holds is a guest-virtual address
   }
@@ -130,23 +140,29 @@ export class KernelMemory {
     const { length } = target;
     this.#unpaid += length;
     if (this.#unpaid >= PAYMENT) this.#pay();
+    // Pages that follow each other in RAM are copied as one.
+    let from = 0;
+    let start = 0;
     for (let done = 0; done < length; ) {
-      const address = gva(at + BigInt(done));
-      const count = Math.min(length - done, PAGE - (lowHalf(address) & (PAGE - 1)));
-      const piece = this.#physical.peek(this.#locate(address, 0, 1), count);
-      target.set(piece, done);
-      done += piece.length;
+      const found = this.#locate(at, done, 1);
+      if (found !== start + (done - from)) {
+        if (done > from) this.#physical.copyInto(target.subarray(from, done), start);
+        from = done;
+        start = found;
+      }
+      done += PAGE - (found % PAGE);
     }
+    this.#physical.copyInto(from === 0 ? target : target.subarray(from), start);
   }
 
   /** A NUL-terminated string of at most `limit` bytes. */
   string(at: Gva, limit = PAGE): string {
     const pieces: Uint8Array[] = [];
     for (let done = 0; done < limit; ) {
-      const address = gva(at + BigInt(done));
-      const count = Math.min(limit - done, 256, PAGE - (lowHalf(address) & (PAGE - 1)));
+      const found = this.#locate(at, done, 1);
+      const count = Math.min(limit - done, 256, PAGE - (found % PAGE));
       this.#unpaid += count;
-      const piece = this.#physical.copy(this.#locate(address, 0, 1), count);
+      const piece = this.#physical.copy(found, count);
       pieces.push(piece);
       if (piece.includes(0)) break;
       done += count;
@@ -170,6 +186,7 @@ export class KernelMemory {
   /** Forgets translations, so that later reads see the page tables as they are then. */
   refresh(): void {
     this.#tags.fill(NO_PAGE);
+    this.#pageTables.refresh();
     this.#physical.refresh();
   }
 

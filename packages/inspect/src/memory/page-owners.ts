@@ -1,5 +1,5 @@
 import type { Gva } from "@casemate/core";
-import { toSignedNumber } from "../to-number.ts";
+import { highHalf, lowHalf } from "../to-number.ts";
 import { type PageTables, UNMAPPED } from "./page-tables.ts";
 import type { PhysicalReader } from "./physical-reader.ts";
 
@@ -37,6 +37,9 @@ export class PageOwners {
   readonly #physical: PhysicalReader;
   readonly #pageTables: PageTables;
   readonly #layout: PageLayout;
+  /** Halves of the address that the array begins at. */
+  readonly #baseLow: number;
+  readonly #baseHigh: number;
   /** Physical addresses of the 2 MiB pieces of the array, or `UNMAPPED`. */
   readonly #maps = new Map<number, number>();
 
@@ -44,6 +47,8 @@ export class PageOwners {
     this.#physical = physical;
     this.#pageTables = pageTables;
     this.#layout = layout;
+    this.#baseLow = lowHalf(layout.base);
+    this.#baseHigh = highHalf(layout.base);
   }
 
   /** What the page with number `frame` holds; what has no `struct page` is no process's and no file's. */
@@ -64,13 +69,25 @@ export class PageOwners {
   #headOf(frame: number): number {
     const at = this.#find(frame);
     if (at === UNMAPPED) return frame;
-    const { base, size, compound } = this.#layout;
-    if ((this.#physical.u32(at + compound) & 1) === 0) return frame;
-    const info = this.#physical.u64(at + compound) - 1n;
-    const page = base + BigInt(frame * size);
+    const { size, compound } = this.#layout;
+    const marked = this.#physical.u32(at + compound);
+    if ((marked & 1) === 0) return frame;
+    const low = marked - 1;
+    const high = this.#physical.u32(at + compound + 4);
     // The address of the head, which is before its tails; or since 7.0 a mask that leads to it.
-    const head = toSignedNumber((info <= page ? info : page & info) - base) / size;
-    return head >= 0 ? Math.floor(head) : frame;
+    const page = frame * size;
+    let head = this.#distance(low, high);
+    if (head > page) {
+      const sum = this.#baseLow + page;
+      const pageHigh = this.#baseHigh + Math.floor(sum / 2 ** 32);
+      head = this.#distance((sum & low) >>> 0, (pageHigh & high) >>> 0);
+    }
+    return head >= 0 ? Math.floor(head / size) : frame;
+  }
+
+  /** How far behind the begin of the array an address of two halves is, in bytes: exact wherever RAM has one. */
+  #distance(low: number, high: number): number {
+    return (high - this.#baseHigh) * 2 ** 32 + (low - this.#baseLow);
   }
 
   #isSlab(at: number): boolean {

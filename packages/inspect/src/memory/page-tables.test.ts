@@ -42,6 +42,17 @@ for (const levels of [4, 5] as const) {
   });
 }
 
+test("PageTables: an entry for 2 MiB that changed is seen after refresh", () => {
+  const { builder, tables } = build(4);
+  const base = 0xffff_8881_4000_0000n;
+  builder.map(base, 0x4000_0000, PAGE_2M);
+  assert.equal(tables.translate(base + 0x1234n), 0x4000_1234);
+  builder.map(base, 0x6000_0000, PAGE_2M);
+  tables.refresh();
+  assert.equal(tables.translate(base + 0x1234n), 0x6000_1234);
+  assert.equal(tables.translate(base + BigInt(PAGE_2M)), UNMAPPED);
+});
+
 test("PageTables: tables that refer to themselves end", () => {
   const { memory, tables } = build(4);
   for (let entry = 0; entry < 512; entry += 1) {

@@ -16,6 +16,8 @@ export interface Slab {
 }
 
 const PAGE = 4096;
+/** So many pages of descriptors are read at once: 64 KiB, of 4 MiB of RAM. */
+const PAGES_PER_READ = 16;
 /** A power of two. */
 const SLOTS = 2 ** 16;
 
@@ -32,35 +34,80 @@ export function* walkSlabs(kernel: KernelReader, caches: readonly SlabCache[]): 
   const slabType = kernel.hasStruct("slab") ? kernel.struct("slab") : pageType;
   const words = pageType.size / 4;
   const cacheWord = slabType.offset("slab_cache") / 4;
-  const perPage = Math.floor(PAGE / pageType.size);
   // By the low half of their addresses: one question for each page, however many caches there are.
   const wanted = Map.groupBy(caches, ({ address }) => lowHalf(address));
   const isUnlikely = unlikely(wanted.keys());
-  const descriptors = new Uint32Array(perPage * words);
   const { vmemmapBase, directMapBase } = kernel.facts;
-
   for (const { start, end } of kernel.memory.ranges) {
-    const last = end / PAGE;
-    for (let first = start / PAGE; first < last; first += perPage - (first % perPage)) {
-      const count = Math.min(perPage - (first % perPage), last - first);
-      const at = gva(vmemmapBase + BigInt(first * pageType.size));
-      if (!copyWords(kernel, at, descriptors.subarray(0, count * words))) continue;
-      for (let i = 0; i < count; i += 1) {
-        const word = i * words + cacheWord;
-        const low = descriptors[word] ?? 0;
-        if (isUnlikely[slotOf(low)] === 1) continue;
-        for (const cache of wanted.get(low) ?? []) {
+    for (const { first, descriptors } of readDescriptors(kernel, start / PAGE, end / PAGE)) {
+      for (const word of findLikely(descriptors, words, cacheWord, isUnlikely)) {
+        const frame = first + (word - cacheWord) / words;
+        for (const cache of wanted.get(descriptors[word] ?? 0) ?? []) {
           if (descriptors[word + 1] !== highHalf(cache.address)) continue;
           yield {
             cache,
-            address: gva(directMapBase + BigInt((first + i) * PAGE)),
-            length: Math.min(cache.slabBytes, end - (first + i) * PAGE),
-            descriptor: gva(at + BigInt(i * pageType.size)),
+            address: gva(directMapBase + BigInt(frame * PAGE)),
+            length: Math.min(cache.slabBytes, end - frame * PAGE),
+            descriptor: gva(vmemmapBase + BigInt(frame * pageType.size)),
           };
         }
       }
     }
   }
+}
+
+/** Descriptors of pages that follow each other. */
+interface Descriptors {
+  /** The number of the first page. */
+  readonly first: number;
+  /** They serve until the next ones are read. */
+  readonly descriptors: Uint32Array;
+}
+
+/**
+ * Reads the descriptors of the pages from `first` up to `last`, many at once; where not all of those are mapped,
+ * page by page of descriptors: RAM that is not the kernel's has none.
+ */
+function* readDescriptors(
+  kernel: KernelReader,
+  first: number,
+  last: number,
+): Generator<Descriptors> {
+  const { size } = kernel.struct("page");
+  const perPage = Math.floor(PAGE / size);
+  const perRead = perPage * PAGES_PER_READ;
+  const room = new Uint32Array((perRead * size) / 4);
+  const read = (from: number, count: number): Descriptors | undefined => {
+    const descriptors = room.subarray(0, (count * size) / 4);
+    const at = gva(kernel.facts.vmemmapBase + BigInt(from * size));
+    return copyWords(kernel, at, descriptors) ? { first: from, descriptors } : undefined;
+  };
+  for (let from = first; from < last; from += perRead - (from % perRead)) {
+    const end = Math.min(from + perRead - (from % perRead), last);
+    const whole = read(from, end - from);
+    if (whole !== undefined) {
+      yield whole;
+      continue;
+    }
+    for (let each = from; each < end; each += perPage - (each % perPage)) {
+      const few = read(each, Math.min(perPage - (each % perPage), end - each));
+      if (few !== undefined) yield few;
+    }
+  }
+}
+
+/** Where descriptors name what may be a wanted cache: indices of the words that begin its address. */
+function findLikely(
+  descriptors: Uint32Array,
+  words: number,
+  cacheWord: number,
+  isUnlikely: Uint8Array,
+): readonly number[] {
+  const found: number[] = [];
+  for (let word = cacheWord; word < descriptors.length; word += words) {
+    if (isUnlikely[slotOf(descriptors[word] ?? 0)] !== 1) found.push(word);
+  }
+  return found;
 }
 
 /** Of each slot whether no wanted number has it: few pages have a cache, and fewer a wanted one. */

@@ -16,7 +16,7 @@ export function* walkList(kernel: KernelReader, head: Gva, offset: number): Gene
   while (node !== head) {
     kernel.budget.step();
     circle.visit(node);
-    if (kernel.memory.pointer(node, PREV) !== previous) kernel.markTorn();
+    if (!kernel.memory.holds(node, PREV, previous)) kernel.markTorn();
     yield gva(node - distance);
     previous = node;
     node = kernel.link(node);

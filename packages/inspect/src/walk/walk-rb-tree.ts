@@ -1,11 +1,12 @@
 import { type Gva, gva } from "@casemate/core";
 import type { KernelReader } from "../kernel/kernel-reader.ts";
 import { MemoryFault } from "../memory/memory-fault.ts";
+import { highHalf, lowHalf } from "../to-number.ts";
 
 /** A red-black tree of 2^64 nodes is not deeper. */
 const MAX_DEPTH = 128;
 /** The low bits of `__rb_parent_color` are the colour. */
-const COLOUR = 3n;
+const COLOUR = 3;
 
 /**
  * Structs in the `rb_root` at `root`, in order; `offset` is that of their `rb_node`
@@ -22,8 +23,9 @@ export function* walkRbTree(kernel: KernelReader, root: Gva, offset: number): Ge
 
   const enter = (child: Gva, parent: bigint) => {
     kernel.budget.step();
-    const seen = kernel.memory.u64(child, parentColour) & ~COLOUR;
-    if (seen !== parent) {
+    const low = (kernel.memory.u32(child, parentColour) & ~COLOUR) >>> 0;
+    const high = kernel.memory.u32(child, parentColour + 4);
+    if (low !== lowHalf(parent) || high !== highHalf(parent)) {
       throw new MemoryFault(child, "a tree node with another parent", "the one above it");
     }
     if (above.length === MAX_DEPTH) {
@@ -43,7 +45,7 @@ export function* walkRbTree(kernel: KernelReader, root: Gva, offset: number): Ge
   for (let at = above.pop(); at !== undefined; at = above.pop()) {
     yield gva(at - distance);
     const after = kernel.link(at, right);
-    if (after !== 0n && after === kernel.memory.pointer(at, left)) {
+    if (after !== 0n && kernel.memory.holds(at, left, after)) {
       throw new MemoryFault(at, "a tree node with one child on both sides", "two children");
     }
     descend(after, at);

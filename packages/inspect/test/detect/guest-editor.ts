@@ -225,6 +225,7 @@ export class GuestEditor implements AsyncDisposable {
   }
 
   #translate(address: Gva): number {
+    this.#pageTables.refresh();
     const physical = this.#pageTables.translate(address);
     if (physical === UNMAPPED) throw new Error(`${formatAddress(address)} is not mapped.`);
     return physical;

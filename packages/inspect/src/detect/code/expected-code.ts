@@ -42,7 +42,10 @@ export class ExpectedCode {
   }
 
   #find(at: CodeAddress, length: number): CodeSegment | undefined {
-    for (const segment of this.segments) {
+    // By number: this is asked for every place that is patched, and there are a hundred thousand.
+    for (let i = 0; i < this.segments.length; i += 1) {
+      const segment = this.segments[i];
+      if (segment === undefined) break;
       const offset = at - segment.start;
       if (offset >= 0 && offset + length <= segment.bytes.length) return segment;
     }

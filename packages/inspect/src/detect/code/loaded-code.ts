@@ -21,7 +21,8 @@ export function loadedCode(code: ExpectedCode, sites: PatchSites, state: KernelS
   const index = new SiteIndex(sites, code);
   const switches = new CodeSwitches(code, sites, state);
   applyBootPatches(code, sites, state);
-  for (const at of sites.tracees) code.write(at, oneNoOperation(state.nops, 5));
+  const untraced = oneNoOperation(state.nops, 5);
+  for (const at of sites.tracees) code.write(at, untraced);
   applyLocks(code, sites, state);
   const constants = new Map<string, CodeAddress[]>();
   for (const { at, kind, name } of sites.constants) {

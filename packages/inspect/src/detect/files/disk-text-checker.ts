@@ -42,6 +42,8 @@ export function diskTextChecker(
   const now = new Map<Gva, KnownFile>();
   inspection.kept.set("files", now);
   const soundPages = soundPagesOf(inspection);
+  // Thousands of pages are compared, one at a time.
+  const room = new Uint8Array(PAGE);
 
   const compare = (file: ProgramFile, text: DiskText & { state: "known" }): void => {
     const head = file.pages().get(0);
@@ -62,9 +64,9 @@ export function diskTextChecker(
         continue;
       }
       if (sound.get(index) === page) continue;
-      const seen = files.page(page).subarray(0, length);
+      const seen = files.page(page, room).subarray(0, length);
       if (isOnDiskSo(text, index, seen)) sound.set(index, page);
-      else changed.push({ index, at: page, seen });
+      else changed.push({ index, at: page, seen: seen.slice() });
     }
     inspection.looked();
     if (unwritten > 0) {
