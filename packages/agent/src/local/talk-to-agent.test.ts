@@ -81,18 +81,6 @@ test("talkToAgent: neither an answer that never comes nor a program that never e
   assert.deepEqual(program?.kind, "silent");
 });
 
-test("talkToAgent: a file that is not read in time is closed all the same", async () => {
-  const closed = Promise.withResolvers<unknown>();
-  const slow: AgentCommand = async ({ execute: name, arguments: given }) => {
-    if (name === "guest-file-open") return '{"return":1000}';
-    if (name === "guest-file-close") closed.resolve(given);
-    return await new Promise(() => {});
-  };
-  const [answer] = await talkToAgent(slow, milliseconds(20))([file]);
-  assert.equal(answer?.kind, "silent");
-  assert.deepEqual(await closed.promise, { handle: 1000 });
-});
-
 test("talkToAgent: more than anybody reads is not taken", async () => {
   const { execute } = agent({ "guest-network-get-interfaces": "x".repeat(21 * 1024 * 1024) });
   const question = { ask: "interfaces" } as const;

@@ -50,16 +50,10 @@ export function talkToAgent(
     return text;
   };
 
-  /** Not waited for, and whatever time is left: an agent that was too slow keeps no file open for it. */
-  const close = (handle: number): void => {
-    const order = { execute: "guest-file-close", arguments: { handle } };
-    execute(order, PATIENCE).catch(() => {}); // whether it can is for the agent
-  };
-
   const put = async (question: AgentQuestion): Promise<string> => {
     switch (question.ask) {
       case "file":
-        return await readFile(command, close, question);
+        return await readFile(command, question);
       case "processes":
         return await runProgram(command, "ls", ["-1", "/proc"]);
       case "interfaces":
@@ -91,19 +85,17 @@ type Command = (name: string, given?: QmpCommand["arguments"]) => Promise<string
 
 async function readFile(
   command: Command,
-  close: (handle: number) => void,
   { path, bytes }: AgentQuestion & { ask: "file" },
 ): Promise<string> {
   const opened = await command("guest-file-open", { path, mode: "r" });
   const [, number] = /^\{"return":(\d{1,15})\}$/.exec(opened) ?? [];
   if (number === undefined) throw new Refusal("The agent gave no handle of the file.");
   const handle = Number(number);
-  const text = await command("guest-file-read", { handle, count: bytes }).catch((thrown) => {
-    close(handle);
-    throw thrown;
-  });
-  await command("guest-file-close", { handle }).catch(() => {}); // it was read: more is not wanted
-  return text;
+  try {
+    return await command("guest-file-read", { handle, count: bytes });
+  } finally {
+    await command("guest-file-close", { handle }).catch(() => {}); // it was read: more is not wanted
+  }
 }
 
 async function runProgram(command: Command, path: string, arg: readonly string[]): Promise<string> {

@@ -99,9 +99,9 @@ export class ElfFile {
     if (wanted.length === 0) return found;
     for (let at = 0; at < table.length; at += shdr.bytes) {
       if (this.#u32(table, at + shdr.type) === SHT_NOBITS) continue;
-      const start = this.#u32(table, at + shdr.name);
+      const nameAt = this.#u32(table, at + shdr.name);
       const name = wanted.find(
-        (each) => texts.toString("latin1", start, start + each.length + 1) === `${each}\0`,
+        (each) => texts.toString("latin1", nameAt, nameAt + each.length + 1) === `${each}\0`,
       );
       if (name !== undefined && !found.has(name)) found.set(name, this.#range(table, at, shdr));
     }
