@@ -16,10 +16,18 @@ import type { TestReport } from "./test-report.ts";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const testFiles = fileURLToPath(new URL("test-files.ts", import.meta.url));
+const OPTIONS: readonly string[] = ["--fast", "--explore", "--verbose"];
 const words = process.argv.slice(2);
 const fast = words.includes("--fast");
 const explore = words.includes("--explore");
 const chosen = words.filter((word) => !word.startsWith("--"));
+const unknown = words.filter((word) => word.startsWith("--") && !OPTIONS.includes(word));
+if (unknown.length > 0) {
+  console.error(
+    `Cannot take ${unknown.join(" ")}: expected ${OPTIONS.join(", ")} and words of files' paths.`,
+  );
+  process.exit(64);
+}
 
 // Without this every process strips and compiles the same sources anew.
 process.env.NODE_COMPILE_CACHE ??= join(root, "node_modules/.cache/compiled");

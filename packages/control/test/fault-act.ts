@@ -1,7 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { writeSync } from "node:fs";
-import { flushCompileCache } from "node:module";
 import { attachHost, type HostAgent } from "@casemate/agent";
 import type { JsonObject } from "@casemate/core";
 import { localPrincipal, principalOf } from "../src/accounts/principal.ts";
@@ -11,7 +10,8 @@ import { policyDirectory } from "./spine.fixture.ts";
 
 /**
  * A control plane that does one operation and is killed at one point of it. Told by its arguments: libvirt's
- * URI, the data directory, the pool, a seed, and `settle` to only close what was left open. Tells on standard output, a line of JSON each, what it knows.
+ * URI, the data directory, the pool, a seed, and `settle` to only close what was left open, and to end in
+ * good order. Tells on standard output, a line of JSON each, what it knows.
  */
 const [uri = "", directory = "", pool = "", seedText = "0", task = "act"] = process.argv.slice(2);
 const never = new AbortController().signal;
@@ -28,7 +28,6 @@ const person = (account: string, role: "operator" | "security-officer") =>
 const olga = person("olga", "operator");
 const sofia = person("sofia", "security-officer");
 
-flushCompileCache(); // what is killed keeps nothing at its end
 // Everything is loaded by now: the parent starts the next one early and lets it wait here.
 tell({ ready: true });
 await once(process.stdin, "data");
@@ -71,31 +70,35 @@ if (task === "settle") {
       request: { id, operation, ...of, state, message: message ?? "", result: result ?? {} },
     });
   }
+} else {
+  await act();
+}
+
+/** Does one operation, and dies at a point of it or after it. */
+async function act(): Promise<void> {
+  const names = (await services.people.accounts.list()).map(({ name }) => name);
+  if (!names.includes("olga")) {
+    for (const { account: name, person, roles } of [olga, sofia]) {
+      await services.people.accounts.create({ name, person, roles }, localPrincipal);
+    }
+  }
+
+  const points = faultPoints.filter((point) => point !== "replanned");
+  deadly = points[Math.floor(random() * points.length)];
+  const chosen = await choose(host);
+  const id = randomUUID();
+  tell({ asked: id, operation: chosen.operation, deadly: String(deadly) });
+  const taken = await spine.submit({ id, ...chosen, principal: olga }, never);
+  tell({ ack: id, state: taken.state });
+  if (taken.state === "awaiting-approval") {
+    const yes = { principal: sofia, planHash: taken.planHash, signature: null };
+    await spine.approve(id, yes, never);
+    tell({ ack: id, state: "approved" });
+  }
+  const last = await spine.settled(id, never);
+  tell({ ack: id, state: last.state });
   die();
 }
-
-const names = (await services.people.accounts.list()).map(({ name }) => name);
-if (!names.includes("olga")) {
-  for (const { account: name, person, roles } of [olga, sofia]) {
-    await services.people.accounts.create({ name, person, roles }, localPrincipal);
-  }
-}
-
-const points = faultPoints.filter((point) => point !== "replanned");
-deadly = points[Math.floor(random() * points.length)];
-const chosen = await choose(host);
-const id = randomUUID();
-tell({ asked: id, operation: chosen.operation, deadly: String(deadly) });
-const taken = await spine.submit({ id, ...chosen, principal: olga }, never);
-tell({ ack: id, state: taken.state });
-if (taken.state === "awaiting-approval") {
-  const yes = { principal: sofia, planHash: taken.planHash, signature: null };
-  await spine.approve(id, yes, never);
-  tell({ ack: id, state: "approved" });
-}
-const last = await spine.settled(id, never);
-tell({ ack: id, state: last.state });
-die();
 
 async function choose({ id: hostId, hypervisor }: HostAgent) {
   const vms = await hypervisor.domains.list();
