@@ -3,9 +3,10 @@ import {
   createPublicKey,
   generateKeyPairSync,
   type KeyObject,
+  randomUUID,
   sign,
 } from "node:crypto";
-import { mkdir, open, readFile } from "node:fs/promises";
+import { link, mkdir, open, readFile, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { CasemateError } from "@casemate/core";
 
@@ -43,15 +44,25 @@ async function readKey(path: string): Promise<KeyObject | undefined> {
   }
 }
 
+/** Of several that are made at once one stays, and all use that. */
 async function makeKey(path: string): Promise<KeyObject> {
   const { privateKey } = generateKeyPairSync("ed25519");
+  const partial = `${path}.${randomUUID()}`;
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    await using file = await open(path, "wx", 0o600);
-    await file.writeFile(privateKey.export({ format: "pem", type: "pkcs8" }));
-    await file.sync();
-    return privateKey;
+    try {
+      await using file = await open(partial, "wx", 0o600);
+      await file.writeFile(privateKey.export({ format: "pem", type: "pkcs8" }));
+      await file.sync();
+      await link(partial, path);
+      return privateKey;
+    } finally {
+      await rm(partial, { force: true });
+    }
   } catch (cause) {
+    const isThere = cause instanceof Error && "code" in cause && cause.code === "EEXIST";
+    const others = isThere ? await readKey(path) : undefined;
+    if (others !== undefined) return others;
     const seen = cause instanceof Error ? cause.message : String(cause);
     throw new CasemateError(
       "system/not-permitted",

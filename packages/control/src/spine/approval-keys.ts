@@ -3,13 +3,17 @@ import { CasemateError } from "@casemate/core";
 import type { Kysely } from "kysely";
 import type { Principal } from "../accounts/principal.ts";
 import type { FactLog } from "../facts/fact-log.ts";
+import { keyedQueue } from "../keyed-queue.ts";
 import type { Tables } from "../store/tables.ts";
 import { approvalText } from "./approval-text.ts";
 import type { Approval } from "./request.ts";
 
 /** The keys that people sign their approvals with; the private halves never come here. */
 export interface ApprovalKeys {
-  /** Makes `publicKey` (Ed25519, raw, base64) the account's own. Throws `usage`, `request/key-there`. */
+  /**
+   * Makes `publicKey` (Ed25519, raw, base64) the account's own; nothing where it is already. Throws `usage`,
+   * `request/key-there`.
+   */
   add(principal: Principal, publicKey: string): Promise<void>;
   /** The account's key; undefined where it has none. */
   find(account: string): Promise<string | undefined>;
@@ -37,36 +41,44 @@ export function approvalKeysIn(db: Kysely<Tables>, facts: FactLog): ApprovalKeys
       .executeTakeFirst();
     return row?.public_key;
   };
+  /** Whoever approves several requests for the first time at once adds the key as often. */
+  const inTurn = keyedQueue();
+  const add = async ({ account, id }: Principal, publicKey: string) => {
+    const known = await find(account);
+    if (known === publicKey) return;
+    if (known !== undefined) {
+      throw new CasemateError(
+        "request/key-there",
+        `Cannot add an approval key: ${account} has one, expected none.`,
+      );
+    }
+    await facts.record({
+      kind: "account/approval-key-added",
+      actor: id,
+      subject: `account:${account}`,
+      body: { publicKey },
+    });
+    await db
+      .insertInto("approval_keys")
+      .values({ account, public_key: publicKey, created_at: new Date().toISOString() })
+      .execute();
+  };
+  const revoke = async (account: string, by: Principal) => {
+    await facts.record({
+      kind: "account/approval-key-revoked",
+      actor: by.id,
+      subject: `account:${account}`,
+      body: {},
+    });
+    await db.deleteFrom("approval_keys").where("account", "=", account).execute();
+  };
   return {
     find,
-    async add({ account, id }, publicKey) {
+    async add(principal, publicKey) {
       readKey(publicKey);
-      if ((await find(account)) !== undefined) {
-        throw new CasemateError(
-          "request/key-there",
-          `Cannot add an approval key: ${account} has one, expected none.`,
-        );
-      }
-      await facts.record({
-        kind: "account/approval-key-added",
-        actor: id,
-        subject: `account:${account}`,
-        body: { publicKey },
-      });
-      await db
-        .insertInto("approval_keys")
-        .values({ account, public_key: publicKey, created_at: new Date().toISOString() })
-        .execute();
+      await inTurn(principal.account, () => add(principal, publicKey));
     },
-    async revoke(account, by) {
-      await facts.record({
-        kind: "account/approval-key-revoked",
-        actor: by.id,
-        subject: `account:${account}`,
-        body: {},
-      });
-      await db.deleteFrom("approval_keys").where("account", "=", account).execute();
-    },
+    revoke: (account, by) => inTurn(account, () => revoke(account, by)),
     async verify({ account }, request, planHash, signature) {
       const key = await find(account);
       if (key === undefined && signature === undefined) return null;
