@@ -5,6 +5,7 @@ export { canonicalJson } from "./canonical-json.ts";
 export { CasemateError, toCasemateError } from "./casemate-error.ts";
 export { type ErrorCode, type ErrorKind, errorCatalogue } from "./error-catalogue.ts";
 export { ExitCode } from "./exit-code.ts";
+export { isDiskFull } from "./is-disk-full.ts";
 export type { JsonObject, JsonValue } from "./json-value.ts";
 export { isNonEmpty, type NonEmpty } from "./non-empty.ts";
 export type { MemoryRange, PhysicalMemory } from "./physical-memory.ts";

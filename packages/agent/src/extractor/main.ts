@@ -3,7 +3,7 @@
  * over the local socket on descriptor 3. It looks at no byte of it.
  */
 
-import { CasemateError, toCasemateError } from "@casemate/core";
+import { CasemateError, isDiskFull, toCasemateError } from "@casemate/core";
 import {
   type ExtractStep,
   type GuestMemoryDescription,
@@ -56,8 +56,7 @@ function goOn(sliceMs: number): PassProgress {
 }
 
 function asFullDisk(thrown: unknown): CasemateError {
-  const code = thrown instanceof Error && "code" in thrown ? thrown.code : undefined;
-  if (code !== "ENOSPC" && code !== "EDQUOT") return toCasemateError(thrown);
+  if (!isDiskFull(thrown)) return toCasemateError(thrown);
   return new CasemateError(
     "disk/full",
     "Cannot write the extract of the guest's RAM: no space is left on its file system.",

@@ -1,6 +1,6 @@
 import { open, rm } from "node:fs/promises";
 import type { EvidenceDocument } from "@casemate/control";
-import { CasemateError } from "@casemate/core";
+import { CasemateError, isDiskFull } from "@casemate/core";
 import type { ControlClient } from "./control-client.ts";
 
 /**
@@ -36,8 +36,7 @@ function cancelled(path: string, cause: unknown): CasemateError {
 }
 
 function asFullDisk(thrown: unknown, path: string): unknown {
-  const code = thrown instanceof Error && "code" in thrown ? thrown.code : undefined;
-  if (code !== "ENOSPC" && code !== "EDQUOT") return thrown;
+  if (!isDiskFull(thrown)) return thrown;
   const words = `Cannot write ${path}: no space is left on its file system.`;
   return new CasemateError("disk/full", words, { cause: thrown });
 }

@@ -1,6 +1,6 @@
 import { statfsSync } from "node:fs";
 import { dirname } from "node:path";
-import { CasemateError, KiB } from "@casemate/core";
+import { CasemateError, isDiskFull, KiB } from "@casemate/core";
 
 /** SQLite's primary result codes (sqlite.org/rescode.html) that people can do something about. */
 const sqlite = {
@@ -54,7 +54,7 @@ function reasonOf(error: Error, path: string): Reason | undefined {
     }
   }
   if ("code" in error) {
-    if (error.code === "ENOSPC" || error.code === "EDQUOT") return "full";
+    if (isDiskFull(error)) return "full";
     if (["EACCES", "EPERM", "EROFS", "ENOTDIR", "EEXIST", "ENOENT"].includes(String(error.code))) {
       return "not-writable";
     }

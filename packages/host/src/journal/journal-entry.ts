@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { type FileHandle, mkdir, open, readdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { CasemateError } from "@casemate/core";
+import { CasemateError, isDiskFull } from "@casemate/core";
 import { flock } from "../memory/libc.ts";
 
 const LOCK_EX = 2;
@@ -134,9 +134,8 @@ function codeOf(thrown: unknown): string {
 function explain(cause: unknown, what: string, path: string): unknown {
   const code = codeOf(cause);
   if (code === "") return cause;
-  const isFull = code === "ENOSPC" || code === "EDQUOT";
   return new CasemateError(
-    isFull ? "disk/full" : "data/not-writable",
+    isDiskFull(cause) ? "disk/full" : "data/not-writable",
     `Cannot note ${what} in ${path}: the system says ${code}, and what is not noted is not begun.`,
     { cause },
   );

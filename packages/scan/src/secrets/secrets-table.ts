@@ -12,7 +12,7 @@ export const secretsTable: Section<Secret> = {
     { title: "WHAT", text: describe },
     { title: "PATH", text: (row) => ("line" in row ? `${row.path}:${row.line}` : row.path) },
   ],
-  // What `secretFiles` does.
+  // What `secretFiles` passes by.
   omitted: [
     "documents, manuals, fonts and translations in /usr/share",
     "tests and examples of packages, also of Python's, Node's, Ruby's and Go's",
